@@ -1,0 +1,65 @@
+"""What a bank makes sure of before an instruction may enter a batch. No input or output.
+
+These are not refusals of an order but of a message: a gateway of ours never sends one that fails here, so nothing is
+stored and nothing of its batch is done.
+"""
+
+from interbank.instructions import PURPOSES, Instruction, InstructionKind, OutcomeKind
+from interbank.money import MAX_MINOR_UNITS
+from interbank.orders import Order, Purpose, fingerprint, transfer_id
+from interbank.refusals import Reason, Refused
+
+_AT_PAYER = {InstructionKind.DEBIT, InstructionKind.RETURN_DEBIT}
+_AT_PAYEE = {InstructionKind.CREDIT, InstructionKind.CANCEL_CREDIT}
+_EVIDENCE = {
+    InstructionKind.CREDIT: {OutcomeKind.DEBITED},
+    InstructionKind.RETURN_DEBIT: {OutcomeKind.REFUSED, OutcomeKind.CANCELLED, OutcomeKind.FINGERPRINT_MISMATCH},
+    InstructionKind.SETTLE: {OutcomeKind.CREDITED},
+}
+
+
+def admit(instruction: Instruction, bank: str) -> None:
+    """Refuse an instruction that is not this bank's, whose id or fingerprint is not that of its order, or that lacks
+    the evidence its kind needs. Raises Refused(INSTRUCTION_MALFORMED)."""
+    if len(instruction.transfer_id) != 16 or len(instruction.fingerprint) != 32:
+        raise _malformed("transfer_id", "transfer id or fingerprint has a wrong length")
+    _admit_evidence(instruction)
+    if instruction.kind is InstructionKind.SETTLE:
+        return  # it names a debit that this bank has, order and all
+    order = instruction.order
+    if not 0 < order.minor_units <= MAX_MINOR_UNITS:
+        raise _malformed("minor_units", "the amount is out of range")
+    _admit_place(instruction.kind, order, bank)
+    expected = fingerprint(order, PURPOSES.get(instruction.kind, Purpose.TRANSFER))
+    if instruction.fingerprint != expected:
+        raise _malformed("fingerprint", "the fingerprint is not that of the order")
+    if instruction.transfer_id != transfer_id(instruction.principal, order.idempotency_key, expected):
+        raise _malformed("transfer_id", "the transfer id is not that of the order")
+
+
+def _admit_evidence(instruction: Instruction) -> None:
+    wanted = _EVIDENCE.get(instruction.kind)
+    if wanted is None:
+        return
+    evidence = instruction.evidence
+    if evidence is None or evidence.kind not in wanted or len(evidence.head.chain_hash) != 32:
+        raise _malformed("evidence", f"{instruction.kind.name} lacks the other bank's outcome")
+
+
+def _admit_place(kind: InstructionKind, order: Order, bank: str) -> None:
+    payer_here, payee_here = order.payer_bank == bank, order.payee_bank == bank
+    if kind in _AT_PAYER:
+        right = payer_here and not payee_here
+    elif kind in _AT_PAYEE:
+        right = payee_here and not payer_here
+    else:
+        right = payer_here and payee_here
+    if not right:
+        raise _malformed("order", f"{kind.name} is not for {bank}")
+    customers_only = kind in _AT_PAYER or kind in _AT_PAYEE or kind is InstructionKind.BOOK_TRANSFER
+    if customers_only and (order.payer_account < 0 or order.payee_account < 0):
+        raise _malformed("order", "internal accounts take no orders")
+
+
+def _malformed(field: str, message: str) -> Refused:
+    return Refused(Reason.INSTRUCTION_MALFORMED, message, field=field)

@@ -1,0 +1,159 @@
+"""What a bank does for its gateway: one transaction per use case. Load, decide, store."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, func, insert, select, update
+
+from bank_service.admission import admit
+from bank_service.books import BANK_ACCOUNT, INTERNAL_ACCOUNTS, OPERATOR, Account
+from bank_service.ledger import payee_refusal, post
+from bank_service.settings import BankSettings
+from bank_service.storage import counterpart_positions, has_record, load_accounts, load_batch, load_book, store
+from bank_service.tables import about, currencies, entries, gateway_epoch
+from interbank.clock import Clock
+from interbank.currencies import scale
+from interbank.instructions import Head, Instruction, Outcome
+from interbank.refusals import Reason, Refused
+from interbank.storage.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """Who a bank is and what it has done last."""
+
+    settings: BankSettings
+    head: Head
+    last_entry_id: int
+    epoch: int
+    mode: str
+    counterpart_heads: dict[str, Head]
+
+
+@dataclass(frozen=True, slots=True)
+class PayeeToCheck:
+    """A payee as a payer names him."""
+
+    account: int
+    name: str
+    currency: str
+
+
+class Bank:
+    """The bank behind its servicer. It executes only its present session's instructions; it starts without one."""
+
+    def __init__(
+        self, settings: BankSettings, database: Database, clock: Clock, entropy: Callable[[int], bytes]
+    ) -> None:
+        self._settings = settings
+        self._database = database
+        self._clock = clock
+        self._entropy = entropy
+        self._session: bytes | None = None
+        self._quarantined = False
+
+    async def found(self) -> None:
+        """Make the books of a new bank: who it is, its internal accounts, its own account. Does nothing to a bank that
+        was founded before; raises Refused(DATABASE_FOREIGN) if it is another one."""
+        await self._database.write(self._found)
+
+    async def describe(self) -> Description:
+        """Who this bank is and what it has done last."""
+        return await self._database.read(self._describe)
+
+    async def open_session(self, epoch: int, instance: bytes, known_heads: Sequence[Head]) -> tuple[bytes, Head]:
+        """Begin a session, which ends the one before: fence older gateways, then compare heads, before any effect.
+
+        Raises Refused(EPOCH_SUPERSEDED or BANK_QUARANTINED).
+        """
+        session_id = self._entropy(16)
+
+        def begin(connection: Connection) -> Head:
+            self._session = None
+            _fence(connection, epoch, instance)
+            self._quarantined = not all(has_record(connection, head) for head in known_heads)
+            if self._quarantined:
+                return Head(0, b"")
+            self._session = session_id
+            return load_book(connection, self._settings, self._clock.now_us()).head
+
+        head = await self._database.write(begin)
+        if self._quarantined:
+            raise Refused(
+                Reason.BANK_QUARANTINED,
+                f"{self._settings.bank} lacks a record that others have seen: it was restored from an old copy",
+            )
+        return session_id, head
+
+    def post(self, session_id: bytes, instructions: Sequence[Instruction]) -> "asyncio.Future[list[Outcome]]":
+        """Carry out a batch in one transaction; resolves when it is synced to disk.
+
+        Raises Refused(INSTRUCTION_MALFORMED) before anything is done; the future raises SESSION_SUPERSEDED.
+        """
+        for instruction in instructions:
+            admit(instruction, self._settings.bank)
+
+        def carry_out(connection: Connection) -> list[Outcome]:
+            self._require_session(session_id)
+            book = load_book(connection, self._settings, self._clock.now_us())
+            load_batch(connection, book, instructions)
+            answers = post(book, instructions)
+            store(connection, book)
+            return answers
+
+        return self._database.write(carry_out)
+
+    async def check_payees(self, payees: Sequence[PayeeToCheck]) -> list[Reason | None]:
+        """For each payee why this bank would refuse him now, or None. Changes nothing."""
+
+        def check(connection: Connection) -> list[Reason | None]:
+            book = load_book(connection, self._settings, 0)
+            load_accounts(connection, book, {payee.account for payee in payees if payee.account >= 0})
+            return [payee_refusal(book.accounts.get(p.account), p.name, p.currency) for p in payees]
+
+        return await self._database.read(check)
+
+    def _require_session(self, session_id: bytes) -> None:
+        if self._session is None or session_id != self._session:
+            raise Refused(Reason.SESSION_SUPERSEDED)
+
+    def _describe(self, connection: Connection) -> Description:
+        book = load_book(connection, self._settings, 0)
+        epoch = connection.execute(select(gateway_epoch.c.epoch)).scalar() or 0
+        mode = "QUARANTINED" if self._quarantined else "OPEN" if self._session else "CLOSED"
+        last = connection.execute(select(func.max(entries.c.entry_id))).scalar() or 0
+        return Description(self._settings, book.head, last, epoch, mode, counterpart_positions(connection))
+
+    def _found(self, connection: Connection) -> None:
+        known = connection.execute(select(about.c.bank, about.c.currency)).first()
+        if known is not None:
+            if (known.bank, known.currency) != (self._settings.bank, self._settings.currency):
+                raise Refused(
+                    Reason.DATABASE_FOREIGN,
+                    f"the database belongs to bank {known.bank} in {known.currency}, "
+                    f"not to {self._settings.bank} in {self._settings.currency}",
+                )
+            return
+        currency, now = self._settings.currency, self._clock.now_us()
+        connection.execute(insert(currencies).values(currency=currency, scale=scale(currency)))
+        connection.execute(
+            insert(about).values(only_row=1, bank=self._settings.bank, currency=currency, founded_at=now)
+        )
+        book = load_book(connection, self._settings, now)
+        for number, kind in INTERNAL_ACCOUNTS.items():
+            book.open_account(Account(number, kind, None, currency, "OPEN", 0), actor="founding")
+        own = Account(BANK_ACCOUNT, "customer", OPERATOR, currency, "OPEN", 0)
+        book.open_account(own, actor="founding")
+        store(connection, book)
+
+
+def _fence(connection: Connection, epoch: int, instance: bytes) -> None:
+    """Let no older gateway in any more. The same epoch is let in again only for the very process that took it."""
+    seen = connection.execute(select(gateway_epoch.c.epoch, gateway_epoch.c.instance)).first()
+    if seen is None:
+        connection.execute(insert(gateway_epoch).values(only_row=1, epoch=epoch, instance=instance))
+    elif epoch > seen.epoch:
+        connection.execute(update(gateway_epoch).values(epoch=epoch, instance=instance))
+    elif (epoch, instance) != (seen.epoch, seen.instance):
+        raise Refused(Reason.EPOCH_SUPERSEDED, f"epoch {epoch} is over: a gateway with epoch {seen.epoch} was here")

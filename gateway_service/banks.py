@@ -1,0 +1,344 @@
+"""One link per bank: instructions queued, sent in batches, asked again until there is an answer. Never a guess.
+
+While one batch is on its way the next one gathers; when the answer lands all that gathered goes at once.
+"""
+
+import asyncio
+import contextlib
+import enum
+import logging
+import random
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from gateway_service.bank_port import DEADLINE, BankDescription, BankPort, OpenDebit, Unknown
+from gateway_service.fencing import Fence
+from gateway_service.transfer import Transfer, instruction, next_step
+from gateway_service.underway import Underway
+from interbank.clock import Clock
+from interbank.instructions import Instruction, InstructionKind, Outcome, OutcomeKind
+from interbank.orders import MAX_ORDERS
+from interbank.refusals import Reason, Refused
+from interbank.telemetry import InstructionLog
+
+log = logging.getLogger(__name__)
+
+MAX_WAITING = 20_000
+"""Transfers that may wait for one bank; beyond them an order is refused before it is accepted."""
+
+FIRST_PAUSE, LONGEST_PAUSE, QUARANTINE_PAUSE = 0.05, 2.0, 10.0
+"""Seconds between tries, doubled each time, each drawn at random below the bound."""
+
+QUESTION_EVERY = 5.0
+"""Seconds between two questions for debits that the journal does not know; also tells whether an idle bank lives."""
+
+SETTLE_WITHIN = 0.1
+"""Seconds that a Settle may wait for company: nobody waits for it."""
+
+
+class LinkStatus(enum.Enum):
+    """How the gateway sees a bank; names are those of the wire."""
+
+    CONNECTED = "CONNECTED"
+    DOWN = "DOWN"
+    QUARANTINED = "QUARANTINED"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """An instruction that was sent for a transfer; `underway` is None for Settle, which nobody waits for."""
+
+    transfer: Transfer
+    kind: InstructionKind
+    underway: Underway | None
+
+
+class Listener(Protocol):
+    """Who is told what banks say."""
+
+    def answered(self, bank: str, answers: Sequence[tuple[Asked, Outcome]]) -> None:
+        """A bank answered a batch."""
+        ...
+
+    async def open_debits(self, bank: str, debits: Sequence[OpenDebit]) -> None:
+        """A bank listed debits that it holds to be open."""
+        ...
+
+
+class Link:
+    """The gateway's side of one bank."""
+
+    def __init__(
+        self,
+        bank: str,
+        connect: Callable[[str], BankPort],
+        fence: Fence,
+        listener: Listener,
+        clock: Clock,
+        chance: random.Random,
+        instruction_log: InstructionLog,
+    ) -> None:
+        self.bank = bank
+        self.cause = "not connected yet"
+        self.last_entry_id = 0
+        self.next_attempt_us = 0
+        self.first_try = asyncio.Event()
+        """Set when the bank was tried once, with or without success."""
+        self._status = LinkStatus.DOWN
+        self.since_us = clock.now_us()
+        self._connect = connect
+        self._fence = fence
+        self._listener = listener
+        self._clock = clock
+        self._chance = chance
+        self._log = instruction_log
+        self._address = ""
+        self._port: BankPort | None = None
+        self._session: bytes | None = None
+        self._waiting: deque[Underway] = deque()
+        self._settling: deque[Transfer] = deque()
+        self._settle_at: float | None = None
+        self._batch_limit = MAX_ORDERS
+        self._wake = asyncio.Event()
+        self._pause = FIRST_PAUSE
+        self._question_at = 0.0
+
+    @property
+    def status(self) -> LinkStatus:
+        """Whether payments flow, as far as is known now."""
+        lost = self._status is LinkStatus.CONNECTED and not (self._port and self._port.reachable)
+        return LinkStatus.DOWN if lost else self._status
+
+    @property
+    def waiting(self) -> int:
+        """Transfers that wait for an answer of this bank."""
+        return len(self._waiting)
+
+    def moved_to(self, address: str) -> None:
+        """The bank has joined from this address: try it at once, with a new connection unless the old one serves."""
+        if address != self._address or self.status is not LinkStatus.CONNECTED:
+            self._address = address
+            old, self._port, self._session = self._port, self._connect(address), None
+            if old is not None:
+                asyncio.ensure_future(old.close())  # noqa: RUF006  calls under way end as unknown
+        self._pause = FIRST_PAUSE
+        self._wake.set()
+
+    def enqueue(self, underway: Underway) -> None:
+        """This transfer's next step is for this bank."""
+        self._waiting.append(underway)
+        self._wake.set()
+
+    def settle(self, transfers: Sequence[Transfer]) -> None:
+        """Tell the payer's bank, when there is an occasion, that these were credited."""
+        self._settling.extend(transfers)
+        if self._settle_at is None:
+            self._settle_at = self._clock.monotonic() + SETTLE_WITHIN
+            self._wake.set()
+
+    async def describe(self) -> BankDescription | None:
+        """Who the bank is and what it saw of others; None if it does not answer."""
+        if self._port is None:
+            return None
+        try:
+            description = await self._port.describe()
+        except (Unknown, Refused):
+            return None
+        self._fence.described(description)
+        return description
+
+    async def call(self, method: str, request: Any, *, deadline: float = DEADLINE) -> Any:
+        """Ask the bank something that moves no money on the path of a payment.
+
+        Raises Refused: the bank's, or BANK_UNAVAILABLE.
+        """
+        if self._port is None:
+            raise Refused(Reason.BANK_UNAVAILABLE, f"{self.bank} is not connected")
+        try:
+            return await self._port.call(method, request, deadline=deadline)
+        except Unknown as unknown:
+            raise Refused(Reason.BANK_UNAVAILABLE, f"{self.bank} does not answer: {unknown.cause}") from None
+
+    async def carry_out(self, instruction: Instruction) -> Outcome:
+        """Have the bank do one thing that is all inside it, such as a deposit.
+
+        Raises Refused: BANK_UNAVAILABLE before it was asked, OUTCOME_UNKNOWN after.
+        """
+        if self._port is None or self._session is None or self.status is not LinkStatus.CONNECTED:
+            raise Refused(Reason.BANK_UNAVAILABLE, f"{self.bank} is not connected")
+        try:
+            (outcome,) = await self._port.post(self._session, [instruction])
+        except Unknown as unknown:
+            raise Refused(
+                Reason.OUTCOME_UNKNOWN, f"{self.bank} was asked and has not answered: {unknown.cause}"
+            ) from None
+        self._fence.witnessed(self.bank, outcome.head)
+        return outcome
+
+    async def run(self) -> None:
+        """Serve this bank for ever."""
+        while True:
+            try:
+                await self._open_session()
+                self.first_try.set()
+                await self._fence.driving.wait()
+                await self._serve()
+            except Unknown as unknown:
+                self._became(LinkStatus.DOWN, unknown.cause)
+            except Refused as refused:
+                self._refused(refused)
+            except Exception:
+                log.exception("%s: a fault of ours; its transfers are asked for again", self.bank)
+                self._became(LinkStatus.DOWN, "a fault in the gateway")
+            self.first_try.set()
+            await self._rest()
+
+    async def _open_session(self) -> None:
+        if self._port is None:
+            raise Unknown("it has not joined yet")
+        description = await self._port.describe()
+        self._fence.described(description)
+        self.last_entry_id = description.last_entry_id
+        epoch = await self._fence.epoch_above([description.epoch])
+        heads = self._fence.heads_of(self.bank)
+        self._session = await self._port.open_session(epoch, self._fence.instance, heads)
+        self._fence.witnessed(self.bank, description.head)
+        # A journal that was lost is rebuilt from the banks before a new order of this one is taken.
+        await self._ask_for_open_debits()
+        self._pause = FIRST_PAUSE
+        self._became(LinkStatus.CONNECTED, "")
+
+    async def _serve(self) -> None:
+        while self._session is not None:
+            batch = self._take_batch()
+            if batch:
+                await self._post(batch)
+            elif self._clock.monotonic() >= self._question_at:
+                await self._ask_for_open_debits()
+            else:
+                await self._idle()
+
+    async def _idle(self) -> None:
+        until = min(self._question_at, self._settle_at or self._question_at)
+        self._wake.clear()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._wake.wait(), max(0.001, until - self._clock.monotonic()))
+
+    def _take_batch(self) -> list[Asked]:
+        """What to send now: each transfer's next step, as it is at this moment; room that is left is for settling."""
+        batch: list[Asked] = []
+        while self._waiting and len(batch) < self._batch_limit:
+            underway = self._waiting.popleft()
+            step = next_step(underway.transfer)
+            if step is not None and step.bank == self.bank:
+                batch.append(Asked(underway.transfer, step.kind, underway))
+        due = self._settle_at is not None and self._clock.monotonic() >= self._settle_at
+        if batch or due:
+            while self._settling and len(batch) < self._batch_limit:
+                batch.append(Asked(self._settling.popleft(), InstructionKind.SETTLE, None))
+            if not self._settling:
+                self._settle_at = None
+        return batch
+
+    async def _post(self, batch: list[Asked]) -> None:
+        assert self._port is not None  # noqa: S101  a session implies a port
+        assert self._session is not None  # noqa: S101  the caller looked
+        begun, now_us = self._clock.monotonic(), self._clock.now_us()
+        for asked in batch:
+            if asked.underway is not None:
+                asked.underway.asked(begun, now_us)
+        instructions = [instruction(asked.transfer, asked.kind) for asked in batch]
+        try:
+            outcomes = await self._port.post(self._session, instructions)
+        except (Unknown, Refused) as failure:
+            self._unanswered(batch, failure, begun)
+            raise
+        self._batch_limit = min(MAX_ORDERS, self._batch_limit * 2)
+        for outcome in outcomes:
+            if outcome.kind <= OutcomeKind.SETTLED:
+                self._fence.witnessed(self.bank, outcome.head)
+            if outcome.entry_id > self.last_entry_id:
+                self.last_entry_id = outcome.entry_id
+        answers = list(zip(batch, outcomes, strict=True))
+        self._log.write(self._lines(answers, begun))
+        self._listener.answered(self.bank, answers)
+
+    def _unanswered(self, batch: list[Asked], failure: Unknown | Refused, begun: float) -> None:
+        """Nothing is known of this batch: it stands in line again, first. One item that makes a bank stumble must not
+        hold up the others, so batches get smaller, and a single one goes to the end of the line."""
+        text = failure.cause if isinstance(failure, Unknown) else failure.reason.name
+        self._log.write(self._unanswered_lines(batch, text, begun))
+        stumbled = isinstance(failure, Refused) and failure.reason is Reason.INSTRUCTION_MALFORMED
+        if stumbled:
+            self._batch_limit = max(1, len(batch) // 2)
+        back = [asked.underway for asked in batch if asked.underway is not None]
+        if stumbled and len(batch) == 1:
+            self._waiting.extend(back)
+        else:
+            self._waiting.extendleft(reversed(back))
+        self._settling.extendleft(reversed([asked.transfer for asked in batch if asked.underway is None]))
+        if self._settling:
+            self._settle_at = self._clock.monotonic() + SETTLE_WITHIN
+
+    def _refused(self, refused: Refused) -> None:
+        self._session = None
+        if refused.reason is Reason.EPOCH_SUPERSEDED:
+            self._fence.superseded(f"{self.bank}: {refused.message}")
+        elif refused.reason is Reason.BANK_QUARANTINED:
+            self._became(LinkStatus.QUARANTINED, refused.message)
+            self._pause = QUARANTINE_PAUSE
+        elif refused.reason is Reason.SESSION_SUPERSEDED:
+            self._became(LinkStatus.DOWN, "its session ended")
+        else:
+            log.error("%s refused: %s %s", self.bank, refused.reason.name, refused.message)
+            self._became(LinkStatus.DOWN, refused.message)
+
+    async def _rest(self) -> None:
+        """Pause before the next try; a bank that joins meanwhile is tried at once."""
+        self._session = None
+        pause = self._chance.uniform(0, self._pause) if self._pause <= LONGEST_PAUSE else self._pause
+        self.next_attempt_us = self._clock.now_us() + int(pause * 1_000_000)
+        self._pause = min(self._pause * 2, LONGEST_PAUSE)
+        self._wake.clear()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._wake.wait(), pause)
+
+    async def _ask_for_open_debits(self) -> None:
+        assert self._port is not None  # noqa: S101  the caller looked
+        after, more = 0, True
+        while more:
+            debits, more = await self._port.list_open(after)
+            if debits:
+                after = debits[-1].debit.head.record_id
+                await self._listener.open_debits(self.bank, debits)
+        self._question_at = self._clock.monotonic() + self._chance.uniform(0.8, 1.2) * QUESTION_EVERY
+
+    def _became(self, status: LinkStatus, cause: str) -> None:
+        if status is not self._status:
+            self.since_us = self._clock.now_us()
+            log.info("%s is %s%s", self.bank, status.value, f": {cause}" if cause else "")
+        self._status, self.cause = status, cause
+
+    def _lines(self, answers: Sequence[tuple[Asked, Outcome]], begun: float) -> list[str]:
+        spent = self._spent(len(answers), begun)
+        return [
+            f"→{self.bank:<11} {a.kind.name:<13} {o.transfer_id.hex()[:8]}  {a.transfer.order.amount}  "
+            f"{a.transfer.principal}  try {a.underway.attempts if a.underway else 1}  {o.kind.name}"
+            f"{' ' + o.reason if o.reason else ''}{f' entry {o.entry_id}' if o.entry_id else ''}  {spent}"
+            for a, o in answers
+        ]
+
+    def _unanswered_lines(self, batch: Sequence[Asked], text: str, begun: float) -> list[str]:
+        spent = self._spent(len(batch), begun)
+        return [
+            f"→{self.bank:<11} {a.kind.name:<13} {a.transfer.transfer_id.hex()[:8]}  {a.transfer.order.amount}  "
+            f"{a.transfer.principal}  try {a.underway.attempts if a.underway else 1}  {text}  "
+            f"unknown: ask again  {spent}"
+            for a in batch
+        ]
+
+    def _spent(self, items: int, begun: float) -> str:
+        elapsed = (self._clock.monotonic() - begun) * 1000
+        return f"{elapsed:.1f} ms" + (f" for {items}" if items > 1 else "")

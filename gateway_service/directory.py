@@ -1,0 +1,231 @@
+"""The banks of the network and the links to them; the payees that banks have confirmed; who registered what."""
+
+import asyncio
+import difflib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, insert, select, update
+
+from gateway_service.banks import Link, LinkStatus
+from gateway_service.fencing import Fence
+from gateway_service.tables import banks, currencies, registrations, users
+from interbank.clock import Clock
+from interbank.currencies import scale
+from interbank.orders import MAX_ORDERS, Order
+from interbank.refusals import Reason, Refused
+from interbank.storage.database import Database
+from protos.v1 import bank_pb2
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """A bank account that belongs to a network user."""
+
+    bank: str
+    account: int
+
+
+class Directory:
+    """Who is in the network."""
+
+    def __init__(self, database: Database, fence: Fence, clock: Clock, new_link: Callable[[str], Link]) -> None:
+        self._database = database
+        self._fence = fence
+        self._clock = clock
+        self._new_link = new_link
+        self._links: dict[str, Link] = {}
+        self._currencies: dict[str, str] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._confirmed: dict[tuple[str, int], tuple[str, str]] = {}
+
+    @property
+    def links(self) -> dict[str, Link]:
+        """Every bank that ever joined, by id."""
+        return self._links
+
+    async def load(self) -> None:
+        """Recall the banks that are known; nothing is sent yet."""
+        rows = await self._database.read(
+            lambda connection: connection.execute(select(banks.c.bank, banks.c.currency, banks.c.address)).all()
+        )
+        for row in rows:
+            self._currencies[row.bank] = row.currency
+            self._link(row.bank).moved_to(row.address)
+
+    async def start(self) -> None:
+        """Fence every known bank that can be reached, and only then let transfers go. Banks may join afterwards."""
+        if self._links:
+            await self._fence.epoch_above(await self._reported_epochs())
+        for link in self._links.values():
+            self._run(link)
+        await asyncio.gather(*(link.first_try.wait() for link in self._links.values()))
+        self._fence.driving.set()
+
+    async def stop(self) -> None:
+        """Let the links end."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def join(self, bank: str, currency: str, address: str) -> None:
+        """A bank announces itself. Raises Refused(CURRENCY_CHANGED or CURRENCY_UNKNOWN)."""
+        units = scale(currency)
+        await self._database.write(lambda connection: self._joined(connection, bank, currency, address, units))
+        self._currencies[bank] = currency
+        known = bank in self._links
+        link = self._link(bank)
+        link.moved_to(address)
+        if not known:
+            self._run(link)
+
+    def link(self, bank: str, field: str = "bank") -> Link:
+        """The link to a bank. Raises Refused(UNKNOWN_BANK), with the id that may have been meant."""
+        link = self._links.get(bank)
+        if link is None:
+            meant = _closest(bank, self._links)
+            raise Refused(
+                Reason.UNKNOWN_BANK,
+                f"no bank {bank} in this network",
+                field=field,
+                hint=f"did you mean {meant}?" if meant else "interbank banks",
+            )
+        return link
+
+    def currency(self, bank: str) -> str:
+        """The currency of a known bank's accounts."""
+        return self._currencies[bank]
+
+    def forget_payee(self, bank: str, account: int) -> None:
+        """What was confirmed of this payee may have changed: ask his bank again."""
+        self._confirmed.pop((bank, account), None)
+
+    async def check_payees(self, orders: Sequence[Order]) -> list[Refused | None]:
+        """For each order why its payee would not be credited, or None: out of what banks have confirmed, else by one
+        question to each bank for all its payees."""
+        answers: list[Refused | None] = [None] * len(orders)
+        to_ask: dict[str, list[int]] = {}
+        for position, order in enumerate(orders):
+            confirmed = self._confirmed.get((order.payee_bank, order.payee_account))
+            if confirmed != (order.payee_name, order.currency):
+                to_ask.setdefault(order.payee_bank, []).append(position)
+        await asyncio.gather(*(self._ask(bank, orders, positions, answers) for bank, positions in to_ask.items()))
+        return answers
+
+    async def _ask(
+        self, bank: str, orders: Sequence[Order], positions: list[int], answers: list[Refused | None]
+    ) -> None:
+        for start in range(0, len(positions), MAX_ORDERS):
+            chunk = positions[start : start + MAX_ORDERS]
+            payees = [
+                bank_pb2.Payee(account=o.payee_account, name=o.payee_name, currency=o.currency)
+                for o in (orders[position] for position in chunk)
+            ]
+            try:
+                answer: Any = await self.link(bank).call("CheckPayees", bank_pb2.CheckPayeesRequest(payees=payees))
+            except Refused as refused:
+                for position in chunk:
+                    answers[position] = Refused(Reason.PAYEE_BANK_UNAVAILABLE, refused.message)
+                continue
+            for position, reason in zip(chunk, answer.reasons, strict=True):
+                order = orders[position]
+                if reason:
+                    answers[position] = _payee_refused(order, Reason[reason])
+                else:
+                    key = (order.payee_bank, order.payee_account)
+                    self._confirmed[key] = (order.payee_name, order.currency)
+
+    async def registrations_of(self, username: str) -> list[Registration]:
+        """The accounts that a user has registered, in that order."""
+        query = (
+            select(registrations.c.bank, registrations.c.account)
+            .where(registrations.c.username == username)
+            .order_by(registrations.c.registration_id)
+        )
+        rows = await self._database.read(lambda connection: connection.execute(query).all())
+        return [Registration(row.bank, row.account) for row in rows]
+
+    async def is_user(self, username: str) -> bool:
+        """Whether a network user of that name exists."""
+        query = select(users.c.username).where(users.c.username == username)
+        return await self._database.read(lambda connection: connection.execute(query).first()) is not None
+
+    async def register(self, username: str, bank: str, account: int, *, known_user: bool) -> None:
+        """Bind an account to a user; his bank has checked the password. Raises Refused(ALREADY_REGISTERED or
+        USERNAME_TAKEN)."""
+        now = self._clock.now_us()
+
+        def bind(connection: Connection) -> None:
+            exists = connection.execute(select(users.c.username).where(users.c.username == username)).first()
+            if exists is not None and not known_user:
+                raise Refused(Reason.USERNAME_TAKEN, field="username", hint=f"interbank login --username {username}")
+            if exists is None:
+                connection.execute(insert(users).values(username=username, registered_at=now))
+            taken = connection.execute(
+                select(registrations.c.registration_id).where(
+                    ((registrations.c.bank == bank) & (registrations.c.account == account))
+                    | ((registrations.c.bank == bank) & (registrations.c.username == username))
+                )
+            ).first()
+            if taken is not None:
+                raise Refused(Reason.ALREADY_REGISTERED, f"{bank} {account} is registered already", field="account")
+            connection.execute(
+                insert(registrations).values(username=username, bank=bank, account=account, registered_at=now)
+            )
+
+        await self._database.write(bind)
+
+    def _link(self, bank: str) -> Link:
+        if bank not in self._links:
+            self._links[bank] = self._new_link(bank)
+        return self._links[bank]
+
+    def _run(self, link: Link) -> None:
+        self._tasks.add(asyncio.create_task(link.run(), name=f"link {link.bank}"))
+
+    async def _reported_epochs(self) -> list[int]:
+        descriptions = await asyncio.gather(*(link.describe() for link in self._links.values()))
+        return [description.epoch for description in descriptions if description is not None]
+
+    def _joined(self, connection: Connection, bank: str, currency: str, address: str, units: int) -> None:
+        now = self._clock.now_us()
+        known = connection.execute(select(banks.c.currency).where(banks.c.bank == bank)).scalar()
+        if known is not None and known != currency:
+            raise Refused(Reason.CURRENCY_CHANGED, f"{bank} joined with {known} before, now with {currency}")
+        if known is not None:
+            connection.execute(update(banks).where(banks.c.bank == bank).values(address=address, joined_at=now))
+            return
+        if connection.execute(select(currencies.c.scale).where(currencies.c.currency == currency)).first() is None:
+            connection.execute(insert(currencies).values(currency=currency, scale=units))
+        connection.execute(
+            insert(banks).values(
+                bank=bank, currency=currency, address=address, joined_at=now, head_record_id=0, head_chain_hash=b""
+            )
+        )
+
+
+def connected(link: Link) -> bool:
+    """Whether payments flow over this link."""
+    return link.status is LinkStatus.CONNECTED
+
+
+def _payee_refused(order: Order, reason: Reason) -> Refused:
+    payee = f"{order.payee_bank} {order.payee_account}"
+    words = {
+        Reason.PAYEE_NAME_MISMATCH: f'{payee} is not in the name of "{order.payee_name}"',
+        Reason.PAYEE_ACCOUNT_NOT_FOUND: f"{order.payee_bank} has no account {order.payee_account}",
+        Reason.PAYEE_ACCOUNT_FROZEN: f"{payee} is frozen",
+        Reason.PAYEE_ACCOUNT_CLOSED: f"{payee} is closed",
+        Reason.CURRENCY_MISMATCH: f"{payee} is not an account in {order.currency}",
+    }
+    fields = {Reason.PAYEE_NAME_MISMATCH: "payee_name", Reason.CURRENCY_MISMATCH: "currency"}
+    hints = {
+        Reason.PAYEE_NAME_MISMATCH: "ask the payee for bank, account and user name as the bank writes them",
+        Reason.PAYEE_ACCOUNT_NOT_FOUND: "ask the payee for bank, account and user name as the bank writes them",
+    }
+    return Refused(reason, words.get(reason, ""), field=fields.get(reason, "payee_account"), hint=hints.get(reason, ""))
+
+
+def _closest(bank: str, known: Iterable[str]) -> str:
+    return next(iter(difflib.get_close_matches(bank, list(known), n=1, cutoff=0.6)), "")

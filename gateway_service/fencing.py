@@ -1,0 +1,85 @@
+"""Epochs and heads: no older gateway drives a bank any more, and no bank serves that was restored from an old copy.
+
+An epoch is chosen once in the life of a process, above any that a bank has seen, and written before it is used. A
+gateway that is told of a newer one stops and never fences again by itself: otherwise two would take turns for ever.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable
+
+from sqlalchemy import Connection, select, update
+
+from gateway_service.bank_port import BankDescription
+from gateway_service.storage import known_heads
+from gateway_service.tables import about
+from interbank.instructions import Head
+from interbank.storage.database import Database
+
+_OWN = ""
+
+
+class Fence:
+    """This process' epoch, and every position of a bank that it or another bank has seen."""
+
+    def __init__(self, database: Database, instance: bytes, superseded: Callable[[str], None]) -> None:
+        self._database = database
+        self._epoch: int | None = None
+        self._choosing = asyncio.Lock()
+        self._seen: dict[str, dict[str, Head]] = {}
+        self._unsaved: dict[str, Head] = {}
+        self.instance = instance
+        self.superseded = superseded
+        self.driving = asyncio.Event()
+        """Set once every bank that could be reached at the start was fenced: only then is a transfer driven."""
+
+    async def load(self) -> None:
+        """Recall the heads that the journal remembers."""
+        for bank, head in (await self._database.read(known_heads)).items():
+            self.witnessed(bank, head)
+        self._unsaved.clear()
+
+    async def epoch_above(self, reported: Iterable[int]) -> int:
+        """This process' epoch; chosen at the first call, above all that are reported, durable when this returns."""
+        async with self._choosing:
+            if self._epoch is None:
+                highest = max(reported, default=0)
+                self._epoch = await self._database.write(lambda connection: _next_epoch(connection, highest))
+            return self._epoch
+
+    def described(self, description: BankDescription) -> None:
+        """Take in what a bank says it saw of the others."""
+        for other, head in description.counterpart_heads.items():
+            self._witness(other, description.bank, head)
+
+    def witnessed(self, bank: str, head: Head) -> None:
+        """Take in a position of a bank, from an answer of its own."""
+        if self._witness(bank, _OWN, head):
+            self._unsaved[bank] = head
+
+    def unsaved(self, bank: str, head: Head) -> None:
+        """A head that was taken could not be stored: offer it again, unless it rose meanwhile."""
+        self._unsaved.setdefault(bank, head)
+
+    def heads_of(self, bank: str) -> list[Head]:
+        """Every position of a bank that somebody saw; it must have all of them."""
+        return [head for head in self._seen.get(bank, {}).values() if head.record_id]
+
+    def take_unsaved(self) -> dict[str, Head]:
+        """The heads that rose since they were last taken, to be stored with the journal."""
+        unsaved, self._unsaved = self._unsaved, {}
+        return unsaved
+
+    def _witness(self, bank: str, witness: str, head: Head) -> bool:
+        by_witness = self._seen.setdefault(bank, {})
+        seen = by_witness.get(witness)
+        if seen is not None and seen.record_id >= head.record_id:
+            return False
+        by_witness[witness] = head
+        return True
+
+
+def _next_epoch(connection: Connection, reported: int) -> int:
+    own = connection.execute(select(about.c.epoch)).scalar_one()
+    epoch = max(own, reported) + 1
+    connection.execute(update(about).values(epoch=epoch))
+    return int(epoch)

@@ -1,0 +1,305 @@
+"""Carries transfers: accepted into the journal, driven from bank to bank, finished. All of it in batches.
+
+Nothing here belongs to a call: a client that goes away changes nothing, and what was accepted is finished.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from itertools import islice
+
+from sqlalchemy import Connection
+
+from gateway_service.bank_port import OpenDebit
+from gateway_service.banks import MAX_WAITING, Asked
+from gateway_service.directory import Directory
+from gateway_service.fencing import Fence
+from gateway_service.storage import (
+    add_transfers,
+    find_by_ids,
+    find_by_keys,
+    list_unfinished,
+    save_heads,
+    save_transfers,
+    suspend_transfer,
+)
+from gateway_service.transfer import BEFORE_THE_NEXT_STEP, State, Transfer, after, give_up, next_step
+from gateway_service.underway import Underway
+from interbank.clock import Clock
+from interbank.instructions import Head, InstructionKind, Outcome
+from interbank.refusals import Reason, Refused
+from interbank.storage.database import Database
+
+log = logging.getLogger(__name__)
+
+PATIENCE = 10.0
+"""Seconds after the first unanswered instruction until an impatient order asks for a way back."""
+
+TICK = 0.25
+"""Seconds between two looks at what waits."""
+
+_SAVE_AGAIN_AFTER = 0.5
+"""Seconds to wait after the journal failed to write, before it is tried again."""
+
+Known = Underway | Transfer
+"""A transfer that is on its way, or one that is final."""
+
+
+class Pipeline:
+    """Every transfer that is not final, and the one way on for each."""
+
+    def __init__(
+        self,
+        database: Database,
+        directory: Callable[[], Directory],
+        fence: Fence,
+        clock: Clock,
+    ) -> None:
+        self._database = database
+        self._directory = directory
+        self._fence = fence
+        self._clock = clock
+        self._underway: dict[bytes, Underway] = {}
+        self._accepting: list[tuple[Sequence[Transfer], asyncio.Future[list[Known | Refused]]]] = []
+        self._accept_wake = asyncio.Event()
+        self._unsaved: dict[bytes, Underway] = {}
+        self._save_wake = asyncio.Event()
+
+    # What clients ask
+
+    def find(self, transfer_id: bytes) -> Underway | None:
+        """A transfer that is on its way."""
+        return self._underway.get(transfer_id)
+
+    @property
+    def underway(self) -> Sequence[Underway]:
+        """All that are on their way, oldest first."""
+        return list(self._underway.values())
+
+    def require_room(self, bank: str, field: str) -> None:
+        """Refuse an order before it is accepted when too many wait for one of its banks: GATEWAY_OVERLOADED."""
+        if self._directory().link(bank, field).waiting >= MAX_WAITING:
+            raise Refused(Reason.GATEWAY_OVERLOADED, f"too many payments wait for {bank}", retry_after_ms=500)
+
+    async def accept(self, transfers: Sequence[Transfer]) -> list[Known | Refused]:
+        """Write orders into the journal and set them on their way; for each what it became.
+
+        A known order is what it was: the transfer on its way, or its final one. A key that belongs to another order is
+        Refused(IDEMPOTENCY_KEY_REUSED), or ORDER_IN_PROGRESS while nothing is known of that other order yet.
+        """
+        accepted: asyncio.Future[list[Known | Refused]] = asyncio.get_running_loop().create_future()
+        self._accepting.append((transfers, accepted))
+        self._accept_wake.set()
+        return await asyncio.shield(accepted)
+
+    def known(self, candidate: Transfer, found: Transfer) -> Known | Refused:
+        """What the journal's row under a candidate's key means for it."""
+        current = self._underway.get(found.transfer_id)
+        if found.fingerprint == candidate.fingerprint:
+            return current if current is not None else found
+        state = current.transfer.state if current is not None else found.state
+        if state is State.ACCEPTED:
+            return Refused(Reason.ORDER_IN_PROGRESS, field="idempotency_key", retry_after_ms=200)
+        return Refused(
+            Reason.IDEMPOTENCY_KEY_REUSED,
+            f"key {candidate.order.idempotency_key} belongs to another order of yours "
+            f"({found.order.amount} to {found.order.payee_bank} {found.order.payee_account}, {state.value})",
+            field="idempotency_key",
+            hint=f"interbank status {found.transfer_id.hex()[:8]}",
+        )
+
+    # What runs for ever
+
+    async def resume(self) -> int:
+        """Take up everything that is not final, from its last recorded state; returns how many there are."""
+        unfinished = await self._database.read(list_unfinished)
+        for transfer in unfinished:
+            self._set_out(transfer)
+        return len(unfinished)
+
+    async def run(self) -> None:
+        """Accept, save and watch for ever."""
+        await asyncio.gather(self._accept_batches(), self._save_batches(), self._watch())
+
+    # What banks say
+
+    def answered(self, bank: str, answers: Sequence[tuple[Asked, Outcome]]) -> None:
+        """Move transfers on by a bank's outcomes. See banks.Listener."""
+        now = self._clock.now_us()
+        for asked, outcome in answers:
+            if asked.underway is None:
+                self._settled(bank, asked.transfer, outcome, now)
+                continue
+            underway = asked.underway
+            underway.heard()
+            if outcome.entry_id and asked.kind in (InstructionKind.DEBIT, InstructionKind.BOOK_TRANSFER):
+                underway.balance_after = None if outcome.replayed else outcome.balance_after
+            moved = after(underway.transfer, asked.kind, outcome, now)
+            if moved is underway.transfer:
+                self._advance(underway)
+            else:
+                self._move(underway, moved)
+
+    async def open_debits(self, bank: str, debits: Sequence[OpenDebit]) -> None:
+        """Take up debits that the journal does not know, and settle those that it knows to be credited. See
+        banks.Listener."""
+        strange = [debit for debit in debits if debit.transfer_id not in self._underway]
+        if not strange:
+            return
+        journal = await self._database.read(lambda c: find_by_ids(c, [debit.transfer_id for debit in strange]))
+        lost = [debit for debit in strange if debit.transfer_id not in journal]
+        adopted = [_adopted(debit, self._clock.now_us()) for debit in lost]
+        if adopted:
+            await self._database.write(lambda connection: add_transfers(connection, adopted))
+            log.warning("adopted %d debits of %s that the journal did not know", len(adopted), bank)
+        for transfer in adopted:
+            if transfer.transfer_id not in self._underway:
+                self._set_out(transfer)
+        for transfer in journal.values():
+            if transfer.final and transfer.transfer_id not in self._underway:
+                await self._conclude(bank, transfer)
+
+    async def _conclude(self, bank: str, transfer: Transfer) -> None:
+        """Its bank holds a debit open that the journal knows the end of."""
+        if transfer.state is State.COMPLETED:
+            self._directory().link(bank).settle([transfer])
+        elif not transfer.suspended:
+            cause = f"{bank} holds the debit open while it is {transfer.state.value}"
+            log.error("%s %s: %s", transfer.transfer_id.hex(), "SUSPENDED", cause)
+            await self._database.write(lambda c: suspend_transfer(c, transfer.transfer_id, cause))
+
+    def _settled(self, bank: str, transfer: Transfer, outcome: Outcome, now: int) -> None:
+        moved = after(transfer, InstructionKind.SETTLE, outcome, now)
+        if moved.suspended and not transfer.suspended:
+            log.error("%s SUSPENDED: %s: %s", transfer.transfer_id.hex(), bank, moved.suspended)
+            cause = moved.suspended
+            self._database.write(lambda connection: suspend_transfer(connection, transfer.transfer_id, cause))
+
+    # The way of one transfer
+
+    def _set_out(self, transfer: Transfer) -> Underway:
+        underway = Underway(transfer)
+        self._underway[transfer.transfer_id] = underway
+        self._advance(underway)
+        return underway
+
+    def _advance(self, underway: Underway) -> None:
+        """Stand in line at the bank that is to be asked next."""
+        if underway.unsaved:
+            return  # it goes on when it is durable
+        step = next_step(underway.transfer)
+        if step is not None:
+            self._directory().link(step.bank).enqueue(underway)
+
+    def _move(self, underway: Underway, transfer: Transfer) -> None:
+        """It has come further. What a step back or an answer rests on is durable first; the rest goes on at once."""
+        underway.moved(transfer)
+        self._unsaved[transfer.transfer_id] = underway
+        if transfer.suspended:
+            log.error("%s SUSPENDED: %s", transfer.transfer_id.hex(), transfer.suspended)
+        underway.unsaved = bool(transfer.suspended) or transfer.state in BEFORE_THE_NEXT_STEP
+        if underway.unsaved:
+            self._save_wake.set()
+        else:
+            self._advance(underway)
+
+    async def _accept_batches(self) -> None:
+        while True:
+            await self._accept_wake.wait()
+            self._accept_wake.clear()
+            batch, self._accepting = self._accepting, []
+            if batch:
+                await self._accept(batch)
+
+    async def _accept(
+        self, batch: Sequence[tuple[Sequence[Transfer], "asyncio.Future[list[Known | Refused]]"]]
+    ) -> None:
+        candidates = [transfer for transfers, _ in batch for transfer in transfers]
+        try:
+            rows = await self._database.write(lambda connection: _accept(connection, candidates))
+        except Exception as error:
+            for _, accepted in batch:
+                if not accepted.done():
+                    accepted.set_exception(error)
+            return
+        pairs = zip(candidates, rows, strict=True)
+        answers = iter(
+            [self._set_out(row) if row is candidate else self.known(candidate, row) for candidate, row in pairs]
+        )
+        for transfers, accepted in batch:
+            result = list(islice(answers, len(transfers)))
+            if not accepted.done():
+                accepted.set_result(result)
+
+    async def _save_batches(self) -> None:
+        while True:
+            await self._save_wake.wait()
+            self._save_wake.clear()
+            underways, self._unsaved = list(self._unsaved.values()), {}
+            heads = self._fence.take_unsaved()
+            if underways or heads:
+                saved = [underway.transfer for underway in underways]
+
+                def save(connection: Connection, saved: list[Transfer] = saved, heads: dict[str, Head] = heads) -> None:
+                    save_transfers(connection, saved)
+                    save_heads(connection, heads)
+
+                try:
+                    await self._database.write(save)
+                except Refused as refused:
+                    log.warning("the journal cannot be written: %s", refused.message)
+                    await self._save_later(underways, heads)
+                else:
+                    self._saved(underways, saved)
+
+    async def _save_later(self, underways: Sequence[Underway], heads: dict[str, Head]) -> None:
+        await asyncio.sleep(_SAVE_AGAIN_AFTER)
+        self._unsaved = {u.transfer.transfer_id: u for u in underways} | self._unsaved
+        for bank, head in heads.items():
+            self._fence.unsaved(bank, head)
+        self._save_wake.set()
+
+    def _saved(self, underways: Sequence[Underway], saved: Sequence[Transfer]) -> None:
+        to_settle: dict[str, list[Transfer]] = {}
+        for underway, transfer in zip(underways, saved, strict=True):
+            if underway.transfer is transfer:
+                underway.unsaved = False
+            if transfer.final:
+                self._underway.pop(transfer.transfer_id, None)
+                underway.finish()
+                if transfer.state is State.COMPLETED and not transfer.within_one_bank:
+                    to_settle.setdefault(transfer.order.payer_bank, []).append(transfer)
+            elif transfer.state in BEFORE_THE_NEXT_STEP:
+                self._advance(underway)
+        for bank, transfers in to_settle.items():
+            self._directory().link(bank).settle(transfers)
+
+    async def _watch(self) -> None:
+        """See to what waits: orders whose patience has ended, states and heads that no commit has taken along."""
+        while True:
+            await asyncio.sleep(TICK)
+            now = self._clock.monotonic()
+            for underway in self.underway:
+                if underway.asked_since is not None and now - underway.asked_since >= PATIENCE:
+                    given_up = give_up(underway.transfer)
+                    if given_up is not underway.transfer:
+                        self._move(underway, given_up)
+            self._save_wake.set()
+
+
+def _accept(connection: Connection, candidates: Sequence[Transfer]) -> list[Transfer]:
+    """The journal's row under each candidate's key; candidates whose key is free become rows."""
+    by_key = {(c.principal, c.order.idempotency_key): c for c in reversed(candidates)}
+    by_key |= find_by_keys(connection, by_key)
+    found = [by_key[candidate.principal, candidate.order.idempotency_key] for candidate in candidates]
+    add_transfers(connection, [candidate for candidate, row in zip(candidates, found, strict=True) if row is candidate])
+    return found
+
+
+def _adopted(debit: OpenDebit, now_us: int) -> Transfer:
+    """A transfer that only its payer's bank remembers, as the journal takes it up again."""
+    accepted = Transfer(
+        debit.transfer_id, debit.fingerprint, debit.order, debit.principal, b"", "", patient=False, accepted_at=now_us
+    )
+    return replace(accepted, state=State.DEBITED, debit=debit.debit)

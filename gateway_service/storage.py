@@ -1,0 +1,218 @@
+"""The journal's SQL: orders accepted, states saved, transfers found. Set-based on the path of a payment."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Select, bindparam, func, select, text, tuple_, update
+
+from gateway_service.tables import banks, transfers
+from gateway_service.transfer import State, Transfer
+from interbank.instructions import Evidence, Head, OutcomeKind
+from interbank.orders import Order
+from interbank.storage.rows import insert_rows
+
+_COLUMNS = (
+    transfers.c.transfer_id,
+    transfers.c.fingerprint,
+    transfers.c.payer_bank,
+    transfers.c.payer_account,
+    transfers.c.payee_bank,
+    transfers.c.payee_account,
+    transfers.c.payee_name,
+    transfers.c.amount,
+    transfers.c.currency,
+    transfers.c.reference,
+    transfers.c.idempotency_key,
+    transfers.c.principal,
+    transfers.c.access,
+    transfers.c.actor,
+    transfers.c.patient,
+    transfers.c.accepted_at,
+    transfers.c.state,
+    transfers.c.reason,
+    transfers.c.debit_record_id,
+    transfers.c.debit_chain_hash,
+    transfers.c.credit_outcome,
+    transfers.c.credit_record_id,
+    transfers.c.credit_chain_hash,
+    transfers.c.finished_at,
+    transfers.c.suspended,
+    transfers.c.journal_id,
+)
+_BY_KEYS: Select[Any] = select(*_COLUMNS).where(
+    tuple_(transfers.c.principal, transfers.c.idempotency_key).in_(bindparam("keys", expanding=True))
+)
+_BY_IDS: Select[Any] = select(*_COLUMNS).where(transfers.c.transfer_id.in_(bindparam("ids", expanding=True)))
+_UNFINISHED: Select[Any] = select(*_COLUMNS).where(transfers.c.finished_at.is_(None)).order_by(transfers.c.journal_id)
+
+_SAVE = (
+    update(transfers)
+    .where(transfers.c.transfer_id == bindparam("id"), transfers.c.finished_at.is_(None))
+    .values(
+        state=bindparam("new_state"),
+        reason=bindparam("new_reason"),
+        finished_at=bindparam("new_finished_at"),
+        debit_record_id=bindparam("new_debit_record_id"),
+        debit_chain_hash=bindparam("new_debit_chain_hash"),
+        credit_outcome=bindparam("new_credit_outcome"),
+        credit_record_id=bindparam("new_credit_record_id"),
+        credit_chain_hash=bindparam("new_credit_chain_hash"),
+    )
+)
+_SUSPEND = update(transfers).where(transfers.c.transfer_id == bindparam("id")).values(suspended=bindparam("cause"))
+_SEE_HEAD = text(
+    "UPDATE banks SET head_record_id = :record_id, head_chain_hash = :chain_hash "
+    "WHERE bank = :bank AND head_record_id < :record_id"
+)
+
+
+def find_by_keys(connection: Connection, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Transfer]:
+    """The transfers of these (principal, key) pairs, as far as they are known."""
+    rows = connection.execute(_BY_KEYS, {"keys": list(keys)})
+    found = [_transfer(row) for row in rows]
+    return {(transfer.principal, transfer.order.idempotency_key): transfer for transfer in found}
+
+
+def find_by_ids(connection: Connection, ids: Iterable[bytes]) -> dict[bytes, Transfer]:
+    """The transfers of these ids, as far as they are known."""
+    return {row.transfer_id: _transfer(row) for row in connection.execute(_BY_IDS, {"ids": list(ids)})}
+
+
+def find_by_prefix(
+    connection: Connection, low: bytes, high: bytes, *, principal: str | None, limit: int
+) -> list[Transfer]:
+    """Transfers whose id lies between `low` and `high`, of one principal or of all."""
+    query = select(*_COLUMNS).where(transfers.c.transfer_id.between(low, high)).limit(limit)
+    if principal is not None:
+        query = query.where(transfers.c.principal == principal)
+    return [_transfer(row) for row in connection.execute(query)]
+
+
+def list_unfinished(connection: Connection) -> list[Transfer]:
+    """Every transfer that is not final, in the order in which they were accepted."""
+    return [_transfer(row) for row in connection.execute(_UNFINISHED)]
+
+
+def list_transfers(
+    connection: Connection, *, principal: str | None, unfinished_only: bool, before: int, limit: int
+) -> list[tuple[int, Transfer]]:
+    """Transfers with their journal numbers, newest first, of one principal or of all, those below `before` (0: all)."""
+    query: Select[Any] = select(*_COLUMNS).order_by(transfers.c.journal_id.desc()).limit(limit)
+    if principal is not None:
+        query = query.where(transfers.c.principal == principal)
+    if unfinished_only:
+        query = query.where(transfers.c.finished_at.is_(None))
+    if before:
+        query = query.where(transfers.c.journal_id < before)
+    return [(row.journal_id, _transfer(row)) for row in connection.execute(query)]
+
+
+def add_transfers(connection: Connection, new: Sequence[Transfer]) -> None:
+    """Write accepted orders."""
+    if new:
+        last = connection.execute(select(func.max(transfers.c.journal_id))).scalar() or 0
+        rows = [_row(last + number, transfer) for number, transfer in enumerate(new, start=1)]
+        insert_rows(connection, transfers, rows)
+
+
+def save_transfers(connection: Connection, changed: Sequence[Transfer]) -> None:
+    """Write how far these transfers have come, and why some were suspended; a final row keeps its answer."""
+    if changed:
+        connection.execute(_SAVE, [_changes(transfer) for transfer in changed])
+    suspended = [{"id": t.transfer_id, "cause": t.suspended} for t in changed if t.suspended]
+    if suspended:
+        connection.execute(_SUSPEND, suspended)
+
+
+def suspend_transfer(connection: Connection, transfer_id: bytes, cause: str) -> None:
+    """Mark a transfer, final or not, as one that a human must look at."""
+    connection.execute(_SUSPEND, {"id": transfer_id, "cause": cause})
+
+
+def save_heads(connection: Connection, heads: dict[str, Head]) -> None:
+    """Remember the highest position seen of each bank."""
+    if heads:
+        connection.execute(
+            _SEE_HEAD,
+            [{"bank": bank, "record_id": h.record_id, "chain_hash": h.chain_hash} for bank, h in heads.items()],
+        )
+
+
+def known_heads(connection: Connection) -> dict[str, Head]:
+    """The highest position seen of each bank."""
+    rows = connection.execute(select(banks.c.bank, banks.c.head_record_id, banks.c.head_chain_hash))
+    return {row.bank: Head(row.head_record_id, row.head_chain_hash) for row in rows}
+
+
+def _transfer(row: Any) -> Transfer:
+    order = Order(*row[2:11])
+    debit = credit = None
+    if row.debit_record_id is not None:
+        debit = Evidence(order.payer_bank, OutcomeKind.DEBITED, Head(row.debit_record_id, row.debit_chain_hash))
+    if row.credit_outcome is not None:
+        head = Head(row.credit_record_id, row.credit_chain_hash)
+        credit = Evidence(order.payee_bank, OutcomeKind[row.credit_outcome], head)
+    return Transfer(
+        transfer_id=row.transfer_id,
+        fingerprint=row.fingerprint,
+        order=order,
+        principal=row.principal,
+        access=row.access,
+        actor=row.actor,
+        patient=bool(row.patient),
+        accepted_at=row.accepted_at,
+        state=State[row.state],
+        reason=row.reason,
+        debit=debit,
+        credit=credit,
+        finished_at=row.finished_at,
+        suspended=row.suspended,
+    )
+
+
+def _row(journal_id: int, transfer: Transfer) -> tuple[Any, ...]:
+    """A whole row, in the order of the table's columns."""
+    order, changes = transfer.order, _changes(transfer)
+    return (
+        journal_id,
+        transfer.transfer_id,
+        transfer.state.value,
+        transfer.reason,
+        transfer.fingerprint,
+        transfer.principal,
+        order.idempotency_key,
+        order.payer_bank,
+        order.payer_account,
+        order.payee_bank,
+        order.payee_account,
+        order.payee_name,
+        order.minor_units,
+        order.currency,
+        order.reference,
+        transfer.access,
+        transfer.actor,
+        int(transfer.patient),
+        transfer.accepted_at,
+        transfer.finished_at,
+        changes["new_debit_record_id"],
+        changes["new_debit_chain_hash"],
+        changes["new_credit_outcome"],
+        changes["new_credit_record_id"],
+        changes["new_credit_chain_hash"],
+        transfer.suspended,
+    )
+
+
+def _changes(transfer: Transfer) -> dict[str, Any]:
+    debit, credit = transfer.debit, transfer.credit
+    return {
+        "id": transfer.transfer_id,
+        "new_state": transfer.state.value,
+        "new_reason": transfer.reason,
+        "new_finished_at": transfer.finished_at,
+        "new_debit_record_id": debit.head.record_id if debit else None,
+        "new_debit_chain_hash": debit.head.chain_hash if debit else None,
+        "new_credit_outcome": credit.kind.name if credit else None,
+        "new_credit_record_id": credit.head.record_id if credit else None,
+        "new_credit_chain_hash": credit.head.chain_hash if credit else None,
+    }

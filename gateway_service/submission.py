@@ -1,0 +1,145 @@
+"""Orders at the counter: every check that is made before an order is accepted. What fails here is stored nowhere, and
+its key stays free."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from gateway_service.directory import Directory, connected
+from gateway_service.pipeline import Known, Pipeline
+from gateway_service.sessions import Access
+from gateway_service.storage import find_by_keys
+from gateway_service.transfer import Transfer
+from interbank.clock import Clock
+from interbank.orders import Order, bank_principal, check_order, fingerprint, transfer_id, user_principal
+from interbank.refusals import Kind, Reason, Refused
+from interbank.storage.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Orderer:
+    """On whose authority orders come: a customer with what his banks granted him, or a bank by the operator's hand."""
+
+    principal: str
+    access: Mapping[str, Access]
+    bank: str
+    actor: str
+
+
+def customer(username: str, access: Mapping[str, Access]) -> Orderer:
+    """A customer who orders for himself."""
+    return Orderer(user_principal(username), access, "", "")
+
+
+def bank_by_operator(bank: str, operator: str) -> Orderer:
+    """A bank's own run, ordered by the network's operator."""
+    return Orderer(bank_principal(bank), {}, bank, operator)
+
+
+class Submission:
+    """Takes orders in."""
+
+    def __init__(self, directory: Directory, pipeline: Pipeline, database: Database, clock: Clock) -> None:
+        self._directory = directory
+        self._pipeline = pipeline
+        self._database = database
+        self._clock = clock
+
+    async def submit(self, orderer: Orderer, orders: Sequence[Order], *, patient: bool) -> list[Known | Refused]:
+        """For each order the transfer that it became or was before, or why it was not accepted."""
+        now = self._clock.now_us()
+        candidates = [_candidate(orderer, order, now, patient=patient) for order in orders]
+        refusals: list[Refused | None] = [self._refusal(orderer, order) for order in orders]
+        await self._check_payees(orders, refusals)
+        accepted = iter(
+            await self._pipeline.accept([c for c, refused in zip(candidates, refusals, strict=True) if refused is None])
+            if None in refusals
+            else ()
+        )
+        answers = [next(accepted) if refused is None else refused for refused in refusals]
+        return await self._known_after_all(candidates, answers)
+
+    def _refusal(self, orderer: Orderer, order: Order) -> Refused | None:
+        try:
+            check_order(order)
+            self._check_payer(orderer, order)
+            self._check_banks(order)
+        except Refused as refused:
+            return refused
+        return None
+
+    def _check_payer(self, orderer: Orderer, order: Order) -> None:
+        """Another customer's account is refused in the same words as one that does not exist."""
+        self._directory.link(order.payer_bank, "payer_bank")
+        if orderer.bank:
+            if orderer.bank != order.payer_bank:
+                raise Refused(Reason.NOT_ALLOWED, f"{orderer.bank} cannot order for {order.payer_bank}",
+                              field="payer_bank")  # fmt: skip
+            return
+        granted = orderer.access.get(order.payer_bank)
+        if granted is None:
+            raise Refused(
+                Reason.NOT_LOGGED_IN_AT_BANK,
+                f"this session has no access at {order.payer_bank}",
+                field="payer_bank",
+                hint=f"interbank login --bank {order.payer_bank}",
+            )
+        if granted.account != order.payer_account:
+            raise Refused(
+                Reason.ACCOUNT_NOT_FOUND,
+                f"{order.payer_bank} {order.payer_account} is not an account of yours",
+                field="payer_account",
+                hint="interbank accounts",
+            )
+
+    def _check_banks(self, order: Order) -> None:
+        for bank, side in ((order.payer_bank, "payer"), (order.payee_bank, "payee")):
+            link = self._directory.link(bank, f"{side}_bank")
+            currency = self._directory.currency(bank)
+            if currency != order.currency:
+                raise Refused(Reason.CURRENCY_MISMATCH, f"{bank} keeps accounts in {currency}, not {order.currency}",
+                              field="currency")  # fmt: skip
+            if not connected(link):
+                reason = Reason.PAYEE_BANK_UNAVAILABLE if side == "payee" else Reason.PAYER_BANK_UNAVAILABLE
+                raise Refused(reason, f"{bank} is not connected: {link.cause or 'connection lost'}",
+                              field=f"{side}_bank", hint="interbank banks", retry_after_ms=2000)  # fmt: skip
+            self._pipeline.require_room(bank, f"{side}_bank")
+
+    async def _check_payees(self, orders: Sequence[Order], refusals: list[Refused | None]) -> None:
+        positions = [position for position, refused in enumerate(refusals) if refused is None]
+        verdicts = await self._directory.check_payees([orders[position] for position in positions])
+        for position, verdict in zip(positions, verdicts, strict=True):
+            refusals[position] = verdict
+
+    async def _known_after_all(
+        self, candidates: Sequence[Transfer], answers: list[Known | Refused]
+    ) -> list[Known | Refused]:
+        """Idempotence comes before validity: an order that would be refused now, but was accepted once, is what it
+        became then."""
+        doubtful = [
+            position
+            for position, answer in enumerate(answers)
+            if isinstance(answer, Refused) and answer.reason.kind is not Kind.MALFORMED
+        ]
+        if not doubtful:
+            return answers
+        keys = [(candidates[p].principal, candidates[p].order.idempotency_key) for p in doubtful]
+        found = await self._database.read(lambda connection: find_by_keys(connection, keys))
+        for position, key in zip(doubtful, keys, strict=True):
+            if key in found:
+                answers[position] = self._pipeline.known(candidates[position], found[key])
+        return answers
+
+
+def _candidate(orderer: Orderer, order: Order, now: int, *, patient: bool) -> Transfer:
+    digest = fingerprint(order)
+    granted = orderer.access.get(order.payer_bank)
+    return Transfer(
+        transfer_id=transfer_id(orderer.principal, order.idempotency_key, digest),
+        fingerprint=digest,
+        order=order,
+        principal=orderer.principal,
+        access=granted.grant if granted else b"",
+        actor=orderer.actor,
+        patient=patient,
+        accepted_at=now,
+    )

@@ -1,0 +1,105 @@
+"""Transfers on their way: what is remembered of them only while they are not final, and who waits for them."""
+
+import asyncio
+from collections.abc import Iterable
+
+from gateway_service.transfer import Transfer
+
+
+class Group:
+    """Somebody who waits until some transfers are final."""
+
+    __slots__ = ("_count", "_done")
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._done = asyncio.Event()
+
+    def wait_for(self, underway: "Underway") -> None:
+        """Wait for this one too, unless it is final already."""
+        if not underway.finished:
+            self._count += 1
+            underway.waiters.append(self)
+
+    def one_finished(self) -> None:
+        """One of them became final, durably."""
+        self._count -= 1
+        if self._count == 0:
+            self._done.set()
+
+    async def wait(self, seconds: float) -> None:
+        """Return when all are final, or after so many seconds."""
+        if self._count and seconds > 0:
+            try:
+                await asyncio.wait_for(self._done.wait(), seconds)
+            except TimeoutError:
+                return
+
+    def leave(self, underways: Iterable["Underway"]) -> None:
+        """Stop waiting."""
+        for underway in underways:
+            if self in underway.waiters:
+                underway.waiters.remove(self)
+
+
+class Underway:
+    """One transfer on its way. `transfer` is replaced as answers come in; `unsaved` while it rests on a state that must
+    be durable before the next step; `finished` once its final state is durable, and not before."""
+
+    __slots__ = (
+        "asked_since",
+        "asked_since_us",
+        "attempts",
+        "balance_after",
+        "changed",
+        "finished",
+        "transfer",
+        "unsaved",
+        "waiters",
+    )
+
+    def __init__(self, transfer: Transfer) -> None:
+        self.transfer = transfer
+        self.finished = False
+        self.unsaved = False
+        self.attempts = 0
+        self.asked_since: float | None = None
+        self.asked_since_us = 0
+        self.balance_after: int | None = None
+        self.waiters: list[Group] = []
+        self.changed: asyncio.Event | None = None
+
+    def asked(self, now: float, now_us: int) -> None:
+        """An instruction goes out; patience counts from the first that gets no answer."""
+        self.attempts += 1
+        if self.asked_since is None:
+            self.asked_since = now
+            self.asked_since_us = now_us
+
+    def heard(self) -> None:
+        """An answer came in."""
+        self.attempts = 0
+        self.asked_since = None
+
+    def moved(self, transfer: Transfer) -> None:
+        """It has come further; whoever watches is told."""
+        self.transfer = transfer
+        if self.changed is not None:
+            self.changed.set()
+            self.changed = None
+
+    def finish(self) -> None:
+        """Its final state is durable: tell everybody who waits."""
+        self.finished = True
+        for group in self.waiters:
+            group.one_finished()
+        self.waiters.clear()
+        if self.changed is not None:
+            self.changed.set()
+            self.changed = None
+
+    async def next_change(self) -> None:
+        """Wait until it has come further."""
+        if self.changed is None:
+            self.changed = asyncio.Event()
+        await self.changed.wait()

@@ -1,0 +1,62 @@
+"""What every server process does around its work: hold its lock, say that it is ready, stop when told."""
+
+import asyncio
+import fcntl
+import json
+import os
+import signal
+import sys
+from collections.abc import Coroutine, Mapping
+from pathlib import Path
+from typing import Any
+
+from interbank.refusals import Reason, Refused
+
+
+class ProcessLock:
+    """A lock file beside a database, held for the life of the process that serves it. Whoever can take the lock knows
+    that no such process is alive; a pid may be somebody else's by now."""
+
+    def __init__(self, database: Path) -> None:
+        """Take the lock. Raises Refused(ALREADY_RUNNING)."""
+        self._file = os.open(f"{database}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(self._file)
+            raise Refused(Reason.ALREADY_RUNNING, f"another process serves {database.name}") from None
+        os.ftruncate(self._file, 0)
+
+    def announce(self, details: Mapping[str, str]) -> None:
+        """Write into the lock file, and to stdout, that the process is ready and where it listens."""
+        line = json.dumps({"pid": os.getpid(), "ready": True, **details}) + "\n"
+        os.pwrite(self._file, line.encode(), 0)
+        sys.stdout.write(line)
+        sys.stdout.flush()
+
+
+async def stop_requested() -> None:
+    """Wait for SIGTERM or SIGINT."""
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(signum, stopped.set)
+    await stopped.wait()
+
+
+def run_process(serve: Coroutine[Any, Any, None]) -> None:
+    """Run a server to its end. A refusal to start is one line for people, and exit code 1."""
+    try:
+        asyncio.run(serve)
+    except Refused as refused:
+        hint = f"\n{refused.hint}" if refused.hint else ""
+        sys.stderr.write(f"error: {refused.message}. {refused.reason.name}{hint}\n")
+        sys.exit(1)
+
+
+def stop_at_once(error: Exception) -> None:
+    """End the process without another write: after a failed sync nothing in memory can be believed, and the next start
+    reads the disk again."""
+    sys.stderr.write(f"error: the disk or the database file failed ({type(error).__name__}); stopped\n")
+    sys.stderr.flush()
+    os._exit(1)

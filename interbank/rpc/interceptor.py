@@ -1,0 +1,159 @@
+"""The one door through which every call enters a server: request id, who calls, size, deadline, errors, log line."""
+
+import logging
+import time
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, TypeAlias
+
+import grpc
+from grpc_status import rpc_status
+
+from interbank.refusals import Kind, Reason, Refused
+from interbank.rpc.status import to_status
+from interbank.telemetry import REQUEST_ID_KEY, acceptable_request_id, request_id
+
+log = logging.getLogger(__name__)
+
+Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
+Handler = Any
+"""A grpc.RpcMethodHandler, whose type takes parameters that its class does not."""
+
+Admit = Callable[[Context, str], None]
+"""Looks at who calls which method ("/package.Service/Method") and raises Refused if he may not."""
+
+_HEALTH = "/grpc.health.v1."
+_QUIET = ("/interbank.v1.BankService/Post", _HEALTH)
+"""Methods whose log lines are written elsewhere (one per instruction) or tell nothing."""
+
+
+def admit_all(_context: Context, _method: str) -> None:
+    """For servers whose callers are told apart by their session."""
+
+
+class Door(grpc.aio.ServerInterceptor):
+    """Wraps every handler. What a handler raises leaves as a refusal with a reason, or as INTERNAL with nothing but the
+    request id: no exception's text ever reaches a caller."""
+
+    def __init__(self, *, admit: Admit = admit_all, max_bytes: Callable[[str], int] | None = None) -> None:
+        self._admit = admit
+        self._max_bytes = max_bytes
+        self._wrapped: dict[str, Handler | None] = {}
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler | None]],
+        details: grpc.HandlerCallDetails,
+    ) -> Any:
+        """Called by gRPC for each call; the wrapped handlers are made once per method."""
+        method = details.method
+        if method not in self._wrapped:
+            handler = await continuation(details)
+            if handler is None:
+                return None  # an unknown method; gRPC answers UNIMPLEMENTED, and nothing of it is kept
+            self._wrapped[method] = self._wrap(method, handler)
+        return self._wrapped[method]
+
+    def _wrap(self, method: str, handler: Any) -> Any:
+        parse = self._limited(method, handler.request_deserializer)
+        render = handler.response_serializer
+        if handler.unary_unary:
+            return grpc.unary_unary_rpc_method_handler(self._answering(method, handler.unary_unary), parse, render)
+        if handler.stream_unary:
+            return grpc.stream_unary_rpc_method_handler(self._answering(method, handler.stream_unary), parse, render)
+        return grpc.unary_stream_rpc_method_handler(self._streaming(method, handler.unary_stream), parse, render)
+
+    def _limited(self, method: str, parse: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
+        limit = self._max_bytes(method) if self._max_bytes else None
+        if limit is None:
+            return parse
+
+        def parse_if_small(raw: bytes) -> Any:
+            return _TooLarge(limit) if len(raw) > limit else parse(raw)
+
+        return parse_if_small
+
+    def _answering(self, method: str, behaviour: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+        async def answer(request: Any, context: Context) -> Any:
+            call = _Call(method, context)
+            try:
+                call.enter(self._admit, request)
+                response = await behaviour(request, context)
+            except Exception as error:
+                return await call.refuse(error)
+            call.done("OK")
+            return response
+
+        return answer
+
+    def _streaming(self, method: str, behaviour: Callable[..., AsyncIterator[Any]]) -> Callable[..., Any]:
+        async def stream(request: Any, context: Context) -> AsyncIterator[Any]:
+            call = _Call(method, context)
+            try:
+                call.enter(self._admit, request)
+                async for response in behaviour(request, context):
+                    yield response
+            except Exception as error:
+                await call.refuse(error)
+            call.done("OK")
+
+        return stream
+
+
+class _TooLarge:
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+
+
+class _Call:
+    """One call: its id, its time, its end."""
+
+    def __init__(self, method: str, context: Context) -> None:
+        self._method = method
+        self._context = context
+        self._begun = time.monotonic()
+        given = next((value for key, value in context.invocation_metadata() or () if key == REQUEST_ID_KEY), "")
+        self._id = given if isinstance(given, str) and acceptable_request_id(given) else uuid.uuid4().hex[:16]
+        request_id.set(self._id)
+
+    def enter(self, admit: Admit, request: Any) -> None:
+        if not self._method.startswith(_HEALTH):
+            admit(self._context, self._method)
+        if isinstance(request, _TooLarge):
+            raise Refused(
+                Reason.REQUEST_TOO_LARGE,
+                f"the request has more than {request.limit} bytes",
+                hint="send fewer items at once",
+            )
+
+    async def refuse(self, error: Exception) -> Any:
+        if isinstance(error, grpc.aio.AbortError):
+            raise error
+        if not isinstance(error, Refused):
+            log.error("%s %s failed", self._name, self._id, exc_info=error)
+            error = Refused(Reason.INTERNAL)
+        elif error.reason.kind is Kind.BROKEN:
+            log.error("%s %s %s", self._name, self._id, error.message)
+        self.done(error.reason.name)
+        status = to_status(error, self._id)
+        await self._context.abort_with_status(rpc_status.to_status(status))
+
+    def done(self, answer: str) -> None:
+        if not self._method.startswith(_QUIET):
+            elapsed = (time.monotonic() - self._begun) * 1000
+            log.info("%-24s %s  %s  %s  %.1f ms", self._name, self._id, peer_name(self._context), answer, elapsed)
+
+    @property
+    def _name(self) -> str:
+        return self._method.rpartition("/")[2]
+
+
+def peer_names(context: Context) -> list[str]:
+    """The DNS names in the caller's certificate; empty without one."""
+    return [name.decode(errors="replace") for name in context.auth_context().get("peer_dns", [])]
+
+
+def peer_name(context: Context) -> str:
+    """Who calls, for the log: the first name in his certificate, else his address."""
+    names = peer_names(context)
+    return names[0] if names else context.peer()

@@ -1,0 +1,139 @@
+"""Whether a database is the one that this code was written for. Servers ask at their start, and migrations before they
+change anything; neither the server nor this file knows how to migrate."""
+
+import contextlib
+import shlex
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
+
+from interbank.refusals import Reason, Refused
+from interbank.storage.engine import open_engine
+from interbank.storage.sqlite import Trouble, trouble
+
+
+def check_database(
+    path: Path, *, service: str, revision: str, views: Mapping[str, str], triggers: Mapping[str, str]
+) -> None:
+    """Look at a database file before it is served: as `check_schema`, and SCHEMA_UNKNOWN if there is no such file,
+    DATABASE_DAMAGED if it is no database at all."""
+    if not path.is_file():
+        raise Refused(Reason.SCHEMA_UNKNOWN, f"there is no database at {path}", hint=_upgrade_command(service, path))
+    with damage_refused(), contextlib.closing(open_engine(path, read_only=True).connect()) as connection:
+        check_schema(connection, service=service, revision=revision, views=views, triggers=triggers)
+
+
+def check_schema(
+    connection: Connection, *, service: str, revision: str, views: Mapping[str, str], triggers: Mapping[str, str]
+) -> None:
+    """Refuse a database that this code must not serve. `service` is "bank" or "gateway", `revision` the schema that the
+    code was written for, `views` and `triggers` the service's lists, by name.
+
+    Raises Refused: DATABASE_DAMAGED if SQLite finds the file damaged, DATABASE_FOREIGN if it is another service's,
+    SCHEMA_UNKNOWN if it is at another revision, or one of its views or triggers is missing, altered, or not ours.
+    """
+    with damage_refused():
+        _check_pages(connection)
+        check_origin(connection, service=service, revision=revision)
+        found = revision_of(connection)
+        if found != revision:
+            raise _outdated(connection, service, f"is at schema {found or 'none'} and this version needs {revision}")
+        differing = differing_definitions(connection, views=views, triggers=triggers)
+        if differing:
+            raise _outdated(connection, service, f"differs from what this version made: {', '.join(differing)}")
+
+
+def check_origin(connection: Connection, *, service: str, revision: str) -> None:
+    """Refuse what no migration of ours leads on from: DATABASE_FOREIGN for a database of another service or another
+    program, SCHEMA_UNKNOWN for one that a newer version made."""
+    found = revision_of(connection)
+    if found is None and not _is_empty(connection):
+        raise Refused(
+            Reason.SCHEMA_UNKNOWN,
+            f"{file_of(connection)} holds tables and says of no schema that it is theirs",
+            hint="it is no database of ours, or a damaged one; take another file, or restore a backup",
+        )
+    if found is not None and not found.startswith(f"{service}_"):
+        raise Refused(
+            Reason.DATABASE_FOREIGN,
+            f"{file_of(connection)} is no {service}'s database; its schema is {found}",
+            hint=f"name the {service}'s own database file",
+        )
+    if found is not None and found > revision:
+        raise Refused(
+            Reason.SCHEMA_UNKNOWN,
+            f"{file_of(connection)} is at schema {found}, newer than {revision}, the newest that this version knows",
+            hint="start the version that made it, or restore a backup of before",
+        )
+
+
+def revision_of(connection: Connection) -> str | None:
+    """The schema that the database says it has; None if it says nothing."""
+    if "alembic_version" not in _definitions(connection, "table"):
+        return None
+    return ", ".join(connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalars()) or None
+
+
+def differing_definitions(
+    connection: Connection, *, views: Mapping[str, str], triggers: Mapping[str, str]
+) -> list[str]:
+    """The views and triggers that are not as the lists say, in words. A view that is not ours is left alone, since it
+    only reads; a trigger that is not ours acts, and is named."""
+    found_views, found_triggers = _definitions(connection, "view"), _definitions(connection, "trigger")
+    differing = [
+        f"{kind} {name} is {'altered' if name in found else 'missing'}"
+        for kind, listed, found in (("view", views, found_views), ("trigger", triggers, found_triggers))
+        for name, sql in listed.items()
+        if found.get(name) != sql
+    ]
+    return differing + [f"trigger {name} is not ours" for name in found_triggers if name not in triggers]
+
+
+@contextlib.contextmanager
+def damage_refused() -> Iterator[None]:
+    """Raise Refused(DATABASE_DAMAGED) where the driver says that the disk or the file failed, also on connecting."""
+    try:
+        yield
+    except DBAPIError as error:
+        if trouble(error.orig) is not Trouble.BROKEN:
+            raise
+        raise _damaged(f"the database file cannot be read: {error.orig}") from error
+
+
+def file_of(connection: Connection) -> Path:
+    """The file of the database."""
+    return Path(connection.exec_driver_sql("PRAGMA database_list").one().file)
+
+
+def _check_pages(connection: Connection) -> None:
+    findings = connection.exec_driver_sql("PRAGMA quick_check(1)").scalars().all()
+    if findings != ["ok"]:
+        raise _damaged(f"{file_of(connection)} is damaged: {' '.join(str(findings[0]).split())}")
+
+
+def _is_empty(connection: Connection) -> bool:
+    return not connection.exec_driver_sql("SELECT name FROM sqlite_master LIMIT 1").all()
+
+
+def _definitions(connection: Connection, kind: str) -> dict[str, str]:
+    rows = connection.exec_driver_sql("SELECT name, sql FROM sqlite_master WHERE type = ?", (kind,))
+    return {row.name: row.sql for row in rows}
+
+
+def _outdated(connection: Connection, service: str, difference: str) -> Refused:
+    path = file_of(connection)
+    return Refused(Reason.SCHEMA_UNKNOWN, f"{path} {difference}", hint=_upgrade_command(service, path))
+
+
+def _upgrade_command(service: str, path: Path) -> str:
+    return f"interbank up, or: python -m migrations upgrade {service}={shlex.quote(str(path))}"
+
+
+def _damaged(message: str) -> Refused:
+    return Refused(
+        Reason.DATABASE_DAMAGED,
+        message,
+        hint="keep the file as it is, restore the newest backup, and see interbank audit verify",
+    )

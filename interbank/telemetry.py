@@ -1,0 +1,62 @@
+"""One line per event, on stderr, for people and for grep; and the request id that ties the hops of a call together."""
+
+import contextvars
+import logging
+import re
+import sys
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import TextIO
+
+request_id: contextvars.ContextVar[str] = contextvars.ContextVar("request_id", default="-")
+"""The id of the call that is being served; sent on in the metadata key "x-request-id"."""
+
+REQUEST_ID_KEY = "x-request-id"
+_ACCEPTABLE = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+
+
+def acceptable_request_id(candidate: str) -> bool:
+    """Whether a caller's request id may stand in our log."""
+    return _ACCEPTABLE.fullmatch(candidate) is not None
+
+
+def one_line(text: str) -> str:
+    """Text of others, made harmless for a log or a terminal: control characters as \\u escapes."""
+    return _UNPRINTABLE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+
+
+class _Lines(logging.Formatter):
+    def __init__(self, process: str) -> None:
+        super().__init__()
+        self._process = process
+
+    def format(self, record: logging.LogRecord) -> str:
+        at = datetime.fromtimestamp(record.created, UTC).strftime("%H:%M:%S.%f")[:-3]
+        level = "" if record.levelno <= logging.INFO else f"{record.levelname} "
+        line = f"{at} {self._process:<14} {level}{one_line(record.getMessage())}"
+        if record.exc_info:
+            line += "\n" + self.formatException(record.exc_info)
+        return line
+
+
+def start_log(process: str) -> None:
+    """Send the log of this process to stderr, each line led by UTC time and the process' name."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Lines(process))
+    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+
+
+class InstructionLog:
+    """One line per instruction and its answer. They come by the hundred, so a batch is one write."""
+
+    def __init__(self, process: str, stream: TextIO | None = None) -> None:
+        self._process = process
+        self._stream = stream or sys.stderr
+
+    def write(self, lines: Iterable[str]) -> None:
+        """Write these lines, all with the present time. Their text must come from fields that were checked."""
+        at = datetime.now(UTC).strftime("%H:%M:%S.%f")[:-3]
+        lead = f"{at} {self._process:<14} "
+        self._stream.write("".join(f"{lead}{line}\n" for line in lines))
+        self._stream.flush()

@@ -1,0 +1,252 @@
+"""A whole network inside one event loop: real servers, real TLS, real databases in a temporary folder.
+
+Stories that need SIGKILL start real processes instead; everything else tells its story here, in milliseconds.
+"""
+
+import asyncio
+import io
+import os
+import random
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import grpc
+from sqlalchemy import MetaData, create_engine
+
+import bank_service.tables
+import bank_service.views
+import gateway_service.tables
+import gateway_service.views
+from bank_service.server import BankServer
+from bank_service.settings import BankSettings
+from certs.authority import Pair, create_authority, issue
+from certs.credentials import Credentials, customer_credentials, read_credentials
+from certs.names import bank_name, gateway_names
+from gateway_service.banks import LinkStatus
+from gateway_service.server import GatewayServer
+from interbank.clock import SystemClock
+from interbank.passwords import BcryptPasswords
+from interbank.rpc.status import from_rpc_error
+from interbank.storage.database import ThreadedDatabase
+from interbank.storage.sqlite import driver
+from interbank.surroundings import Surroundings
+from interbank.telemetry import InstructionLog
+from protos.v1 import bank_pb2, gateway_pb2, gateway_pb2_grpc, money_pb2, order_pb2
+
+PASSWORD = "correct horse battery staple"
+
+
+def make_database(
+    path: Path, metadata: MetaData, views: dict[str, str], triggers: dict[str, str], revision: str
+) -> None:
+    """A database at the newest schema, quicker than by migrations (a test holds the two equal)."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(f"sqlite:///{path}", module=driver())
+    with engine.begin() as connection:
+        metadata.create_all(connection)
+        connection.exec_driver_sql("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)")
+        connection.exec_driver_sql(f"INSERT INTO alembic_version VALUES ('{revision}')")
+        for sql in (*triggers.values(), *views.values()):
+            connection.exec_driver_sql(sql)
+    engine.dispose()
+
+
+@dataclass
+class Running:
+    """A server that can be stopped and started again on the same files."""
+
+    server: Any
+    database: ThreadedDatabase
+    address: str
+    path: Path
+
+
+@dataclass
+class World:
+    """Gateway and banks. `await world.start("NORTH", "SOUTH")`."""
+
+    home: Path
+    seed: int = 0
+    currencies: dict[str, str] = field(default_factory=dict)
+    banks: dict[str, Running] = field(default_factory=dict)
+    gateway: Running | None = None
+    banks_port: str = ""
+    passwords: BcryptPasswords = field(default_factory=lambda: BcryptPasswords(cost=4))
+    log: io.StringIO = field(default_factory=io.StringIO)
+
+    async def start(self, *banks: str, currency: str = "EUR") -> "World":
+        """Make certificates and databases, start everything, wait until every bank is connected."""
+        self._authority = Pair(self.home / "ca" / "ca.crt", self.home / "ca" / "ca.key")
+        create_authority(self._authority)
+        await self.start_gateway()
+        for bank in banks:
+            self.currencies[bank] = currency
+            await self.start_bank(bank)
+        await self.connected(*banks)
+        return self
+
+    async def start_gateway(self, *, listen_banks: str = "localhost:0") -> None:
+        path = self.home / "gateway" / "gateway.db"
+        if not path.exists():
+            tables, views = gateway_service.tables, gateway_service.views
+            make_database(path, tables.metadata, views.VIEWS, views.TRIGGERS, tables.SCHEMA_REVISION)
+        identity = self._identity("gateway", self.home / "gateway", gateway_names())
+        around = self._around(path, "gateway")
+        server = GatewayServer(identity, around, idle_limit_days=30)
+        listening = await server.start("localhost:0", self.banks_port or listen_banks)
+        self.banks_port = listening.banks
+        self.gateway = Running(server, around.database, listening.customers, path)
+        self.channel = grpc.aio.secure_channel(listening.customers, customer_credentials(identity.authority))
+
+    async def stop_gateway(self) -> None:
+        assert self.gateway is not None
+        await self.channel.close()
+        await self.gateway.server.stop()
+        self.gateway.database.close()
+
+    async def start_bank(self, bank: str) -> None:
+        folder = self.home / "banks" / bank
+        path = folder / "bank.db"
+        if not path.exists():
+            tables, views = bank_service.tables, bank_service.views
+            make_database(path, tables.metadata, views.VIEWS, views.TRIGGERS, tables.SCHEMA_REVISION)
+        identity = self._identity("bank", folder, [bank_name(bank)])
+        around = self._around(path, bank)
+        settings = BankSettings(bank, self.currencies[bank], counter_open=True, operator_admitted=True)
+        server = BankServer(settings, identity, around)
+        listen = self.banks[bank].address if bank in self.banks else "localhost:0"
+        address = await server.start(listen, self.banks_port)
+        self.banks[bank] = Running(server, around.database, address, path)
+
+    async def stop_bank(self, bank: str) -> None:
+        await self.banks[bank].server.stop()
+        self.banks[bank].database.close()
+
+    async def stop(self) -> None:
+        await self.stop_gateway()
+        for bank in self.banks:
+            await self.stop_bank(bank)
+        self.passwords.close()
+
+    async def connected(self, *banks: str) -> None:
+        """Wait until the gateway holds a session with each of these banks."""
+        await self.until(lambda: all(self.link(bank).status is LinkStatus.CONNECTED for bank in banks))
+
+    async def until(self, condition: Any, seconds: float = 20.0) -> None:
+        """Wait until a condition holds; fails with what it was waiting for."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + seconds
+        while not condition():
+            assert loop.time() < end, f"waited {seconds} s in vain\n{self.log.getvalue()[-4000:]}"
+            await asyncio.sleep(0.005)
+
+    def link(self, bank: str) -> Any:
+        assert self.gateway is not None
+        links = self.gateway.server._directory.links
+        return links[bank] if bank in links else _NoLink()
+
+    def sql(self, bank: str, query: str) -> list[tuple[Any, ...]]:
+        """Read a bank's file, or the gateway's, as an auditor would."""
+        path = self.gateway.path if bank == "gateway" else self.banks[bank].path  # type: ignore[union-attr]
+        connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+        try:
+            return connection.execute(query).fetchall()
+        finally:
+            connection.close()
+
+    def _identity(self, name: str, folder: Path, names: Sequence[str]) -> Credentials:
+        leaf = Pair(folder / f"{name}.crt", folder / f"{name}.key")
+        if not leaf.certificate.exists():
+            issue(self._authority, leaf, names)
+        return read_credentials(leaf.certificate, leaf.key, self._authority.certificate)
+
+    def _around(self, path: Path, name: str) -> Surroundings:
+        def broken(error: Exception) -> None:
+            raise AssertionError(f"{name}: {error}")
+
+        return Surroundings(
+            ThreadedDatabase(path, broken=broken),
+            SystemClock(),
+            self.passwords,
+            os.urandom,
+            random.Random(self.seed),
+            InstructionLog(name, self.log),
+        )
+
+
+class _NoLink:
+    status = None
+
+
+class Caller:
+    """A customer or the operator, as a client of the gateway."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.token = ""
+
+    async def call(self, service: str, method: str, request: Any, timeout: float = 15.0) -> Any:
+        stub = getattr(gateway_pb2_grpc, f"{service}Stub")(self.world.channel)
+        metadata = (("authorization", f"Bearer {self.token}"),) if self.token else ()
+        try:
+            return await getattr(stub, method)(request, timeout=timeout, metadata=metadata)
+        except grpc.aio.AioRpcError as error:
+            raise from_rpc_error(error) from None
+
+    async def login(self, username: str, password: str = PASSWORD, bank: str = "") -> "Caller":
+        request = gateway_pb2.LoginRequest(username=username, password=password, bank=bank)
+        answer = await self.call("SessionService", "Login", request)
+        self.token = answer.token or self.token
+        return self
+
+    async def pay(
+        self, payer: tuple[str, int], payee: tuple[str, int, str], cents: int, key: str, **fields: Any
+    ) -> gateway_pb2.TransferResponse:
+        order = an_order(payer, payee, cents, key, **fields)
+        return await self.call("PaymentService", "Transfer", gateway_pb2.TransferRequest(order=order))
+
+    async def balance(self, bank: str) -> int:
+        answer = await self.call("AccountService", "ListMyAccounts", gateway_pb2.ListMyAccountsRequest())
+        return next(mine.account.balance.minor_units for mine in answer.accounts if mine.account.bank == bank)
+
+    async def open_account(self, bank: str, username: str, cents: int = 0, password: str = PASSWORD) -> int:
+        """As the operator: an account with money in it; returns its number."""
+        new = bank_pb2.NewAccount(username=username, deposit_minor_units=cents, password=password)
+
+        async def once() -> Any:
+            yield gateway_pb2.AdminServiceOpenAccountsRequest(bank=bank, accounts=[new])
+
+        answer = await self.call("AdminService", "OpenAccounts", once())
+        return answer.accounts[0].account
+
+    async def register(self, username: str, bank: str, account: int, password: str = PASSWORD) -> None:
+        request = gateway_pb2.RegisterRequest(username=username, bank=bank, account=account, password=password)
+        await self.call("SessionService", "Register", request)
+
+
+def an_order(
+    payer: tuple[str, int],
+    payee: tuple[str, int, str],
+    cents: int,
+    key: str,
+    currency: str = "EUR",
+    reference: str = "",
+) -> order_pb2.Order:
+    return order_pb2.Order(
+        payer_bank=payer[0],
+        payer_account=payer[1],
+        payee_bank=payee[0],
+        payee_account=payee[1],
+        payee_name=payee[2],
+        minor_units=cents,
+        currency=currency,
+        reference=reference,
+        idempotency_key=key,
+    )
+
+
+def money(cents: int, currency: str = "EUR") -> money_pb2.Money:
+    return money_pb2.Money(minor_units=cents, currency=currency)
