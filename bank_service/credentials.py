@@ -14,6 +14,7 @@ from interbank.orders import check_password
 from interbank.passwords import Passwords
 from interbank.refusals import Reason, Refused
 from interbank.storage.database import Database
+from interbank.throttle import Throttle
 
 GRANT_BYTES = 32
 MAX_LIFETIME_SECONDS = 400 * 24 * 3600
@@ -45,15 +46,19 @@ class Credentials:
         self._passwords = passwords
         self._clock = clock
         self._entropy = entropy
+        self._throttle = Throttle(clock)
 
     async def open_grant(self, username: str, password: str, lifetime_seconds: int) -> tuple[bytes, GrantedAccount]:
         """Check a password and give a grant: 32 random bytes, of which only the hash is kept.
 
-        Raises Refused(WRONG_CREDENTIALS), in the same words and time for a user who does not exist.
+        Raises Refused: WRONG_CREDENTIALS, in the same words and time for a user who does not exist; LOGIN_THROTTLED.
         """
+        self._throttle.require_patience(username)
         known = await self._database.read(lambda connection: _credential(connection, username))
         if not await self._passwords.matches(password, known.password_hash if known else None) or known is None:
+            self._throttle.failed(username)
             raise Refused(Reason.WRONG_CREDENTIALS)
+        self._throttle.succeeded(username)
         grant = self._entropy(GRANT_BYTES)
         lifetime = max(1, min(lifetime_seconds, MAX_LIFETIME_SECONDS))
 

@@ -13,6 +13,9 @@ from interbank.storage.sqlite import Bytes, Int64, Str
 SCHEMA_REVISION = "bank_0001"
 """The Alembic revision that this code was written for; a test holds it equal to the newest in migrations/bank."""
 
+HOLDS_KEY_SQL = "instruction IN ('DEBIT', 'BOOK_TRANSFER', 'DEPOSIT', 'WITHDRAW', 'ADD_MONEY')"
+"""The instructions of `books.HOLDS_KEY`, as the partial index and the question that must use it write them."""
+
 metadata = MetaData(
     naming_convention={
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -120,7 +123,7 @@ outcomes = _table(
         "principal",
         "idempotency_key",
         unique=True,
-        sqlite_where=text("instruction IN ('DEBIT', 'BOOK_TRANSFER', 'DEPOSIT', 'WITHDRAW', 'ADD_MONEY')"),
+        sqlite_where=text(HOLDS_KEY_SQL),
     ),
 )
 """The first decision on each transfer: one row per id over all kinds, refusals and tombstones included."""

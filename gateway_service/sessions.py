@@ -18,6 +18,7 @@ from interbank.passwords import Passwords
 from interbank.refusals import Reason, Refused
 from interbank.rpc.interceptor import Context
 from interbank.storage.database import Database
+from interbank.throttle import Throttle
 
 OPERATOR = "admin"
 """The network operator's username; nobody else can have it."""
@@ -75,6 +76,7 @@ class Sessions:
         self._clock = clock
         self._entropy = entropy
         self._idle_limit_us = idle_limit_days * DAY_US
+        self._throttle = Throttle(clock)
         self._remembered: dict[bytes, Session] = {}
 
     async def found(self) -> None:
@@ -177,9 +179,12 @@ class Sessions:
         return session.used_at + self._idle_limit_us
 
     async def operator_matches(self, password: str) -> bool:
-        """Whether this is the operator's password."""
+        """Whether this is the operator's password. Raises Refused(LOGIN_THROTTLED)."""
+        self._throttle.require_patience(OPERATOR)
         row = await self._operator_row()
-        return await self._passwords.matches(password, row[0] if row else None)
+        matches = await self._passwords.matches(password, row[0] if row else None)
+        (self._throttle.succeeded if matches else self._throttle.failed)(OPERATOR)
+        return matches
 
     async def change_operator_password(self, session: Session, old: str, new: str) -> None:
         """Replace the operator's password; his other sessions end.

@@ -6,6 +6,7 @@ would have one hash.
 """
 
 _ABSENT = b"\xff\xff\xff\xff"
+_LENGTHS = [length.to_bytes(4, "big") for length in range(256)]
 
 
 def canonical(*fields: bytes | str | int | None) -> bytes:
@@ -15,7 +16,13 @@ def canonical(*fields: bytes | str | int | None) -> bytes:
         if field is None:
             parts.append(_ABSENT)
             continue
-        raw = field if type(field) is bytes else str(field).encode()
-        parts.append(len(raw).to_bytes(4, "big"))
+        if isinstance(field, str):
+            raw = field.encode()
+        elif isinstance(field, int):
+            raw = b"%d" % field
+        else:
+            raw = field
+        length = len(raw)
+        parts.append(_LENGTHS[length] if length < 256 else length.to_bytes(4, "big"))
         parts.append(raw)
     return b"".join(parts)

@@ -21,7 +21,7 @@ def check_database(
     DATABASE_DAMAGED if it is no database at all."""
     if not path.is_file():
         raise Refused(Reason.SCHEMA_UNKNOWN, f"there is no database at {path}", hint=_upgrade_command(service, path))
-    with damage_refused(), contextlib.closing(open_engine(path, read_only=True).connect()) as connection:
+    with disk_trouble_refused(), contextlib.closing(open_engine(path, read_only=True).connect()) as connection:
         check_schema(connection, service=service, revision=revision, views=views, triggers=triggers)
 
 
@@ -34,7 +34,7 @@ def check_schema(
     Raises Refused: DATABASE_DAMAGED if SQLite finds the file damaged, DATABASE_FOREIGN if it is another service's,
     SCHEMA_UNKNOWN if it is at another revision, or one of its views or triggers is missing, altered, or not ours.
     """
-    with damage_refused():
+    with disk_trouble_refused():
         _check_pages(connection)
         check_origin(connection, service=service, revision=revision)
         found = revision_of(connection)
@@ -92,19 +92,23 @@ def differing_definitions(
 
 
 @contextlib.contextmanager
-def damage_refused() -> Iterator[None]:
-    """Raise Refused(DATABASE_DAMAGED) where the driver says that the disk or the file failed, also on connecting."""
+def disk_trouble_refused() -> Iterator[None]:
+    """Raise Refused where the driver says that the disk or the file failed, also on connecting: DATABASE_DAMAGED, or
+    STORAGE_FULL."""
     try:
         yield
     except DBAPIError as error:
-        if trouble(error.orig) is not Trouble.BROKEN:
-            raise
-        raise _damaged(f"the database file cannot be read: {error.orig}") from error
+        found = trouble(error.orig)
+        if found is Trouble.FULL:
+            raise Refused(Reason.STORAGE_FULL, found.value) from error
+        if found is Trouble.BROKEN:
+            raise _damaged(f"the database file cannot be read: {error.orig}") from error
+        raise
 
 
 def file_of(connection: Connection) -> Path:
     """The file of the database."""
-    return Path(connection.exec_driver_sql("PRAGMA database_list").one().file)
+    return Path(connection.exec_driver_sql("SELECT file FROM pragma_database_list WHERE name = 'main'").scalar_one())
 
 
 def _check_pages(connection: Connection) -> None:
