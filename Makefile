@@ -1,0 +1,65 @@
+# The front door: `make` compiles, `make help` lists the rest. Every target makes what it needs and is quick when nothing
+# changed. All but the demos share one home, interbank/default in the user's state directory, unless INTERBANK_HOME
+# names another.
+
+PYTHON = python3
+PORT =
+BANK = NORTH
+CURRENCY =
+
+BIN = .venv/bin
+PACKAGES = protos interbank bank_service gateway_service migrations audit clients certs
+SOURCES = prepare.py setup.cfg pyproject.toml setup.py $(wildcard protos/v1/*.proto)
+LAUNCHER = $(BIN)/python -m clients.launcher
+prepare = command -v $(PYTHON) >/dev/null || { echo 'error: no $(PYTHON) here. Install Python 3.11 or newer:' \
+	'apt install python3 python3-venv, dnf install python3, or brew install python' >&2; exit 1; }; $(PYTHON) prepare.py
+
+.PHONY: compile demo demo-pkdd99 run test lint bench certs migrate payment_gateway bank_server run_client help
+
+compile: .venv/.runtime  # virtual environment, packages, generated code
+
+demo: compile  # from nothing to a proven payment between banks, in seconds; stops by itself
+	@$(BIN)/python examples/demo.py
+
+demo-pkdd99: compile  # 6,471 real orders through 14 banks
+	@$(BIN)/python examples/pkdd99/demo.py
+
+run: compile  # a network that runs on: three banks; interbank down stops it
+	@$(BIN)/interbank up --detach
+
+test: .venv/.development  # every promise, tested
+	@$(BIN)/pytest
+
+lint: .venv/.development  # style, types, import rules, the contract
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy --strict $(addprefix -p ,$(PACKAGES))
+	@$(BIN)/lint-imports
+	@$(BIN)/buf lint
+
+bench: compile  # how fast, with percentiles
+	@$(BIN)/python -m benchmarks
+
+certs: compile  # the certificate authority, and certificates for gateway and banks
+	@$(LAUNCHER) certificates
+
+migrate: compile  # the databases, at the newest schema
+	@$(LAUNCHER) databases
+
+payment_gateway: compile  # the gateway alone, in the foreground; PORT=50051 for customers
+	@$(LAUNCHER) gateway $(addprefix --port ,$(PORT))
+
+bank_server: compile  # one bank alone, in the foreground; PORT=50052 BANK=NORTH CURRENCY=EUR
+	@$(LAUNCHER) bank $(BANK) $(addprefix --port ,$(PORT)) $(addprefix --currency ,$(CURRENCY))
+
+run_client: compile  # the menu for people; waits for the gateway
+	@$(LAUNCHER) client
+
+help:  # this list
+	@sed -n 's/^\([a-z_0-9-]*\):.*  # \(.*\)/\1	\2/p' Makefile | expand -t 18
+
+.venv/.runtime: $(SOURCES)
+	@$(prepare) runtime
+
+.venv/.development: $(SOURCES)
+	@$(prepare) development

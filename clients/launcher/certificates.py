@@ -1,0 +1,53 @@
+"""Gives a home its certificate authority, and every process of it a certificate."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from certs.authority import Pair, create_authority, issue, read_leaf, read_signer, renew
+from certs.names import bank_name, gateway_names
+from clients.launcher.home import Home, Place
+from clients.launcher.network import Network
+from interbank.refusals import Refused
+
+
+@dataclass(frozen=True, slots=True)
+class Provided:
+    """`changed` are the processes that got a certificate, their first or a new one; `refused` says why others have
+    none that serves, by name. The first of all ends at `until`."""
+
+    changed: frozenset[str]
+    refused: dict[str, Refused]
+    until: datetime
+
+
+def provide_certificates(home: Home, network: Network) -> Provided:
+    """Make what is missing: the authority, once in a network's life, and certificates; and sign anew what ends within
+    a month or lacks a name. Raises Refused if there is no authority, or it cannot be read."""
+    authority = Pair(home.authority_certificate, home.authority_key)
+    if not authority.certificate.exists():
+        create_authority(authority)
+    named = [(home.gateway, gateway_names(network.certificate_names))]
+    named += [(home.bank(member.bank), (bank_name(member.bank),)) for member in network.banks]
+    changed: set[str] = set()
+    refused: dict[str, Refused] = {}
+    until = read_signer(authority).not_valid_after_utc
+    for place, names in named:
+        try:
+            if _provide(authority, place, names):
+                changed.add(place.name)
+            until = min(until, read_leaf(_pair(place)).not_valid_after_utc)
+        except Refused as why:
+            refused[place.name] = why
+    return Provided(frozenset(changed), refused, until)
+
+
+def _provide(authority: Pair, place: Place, names: tuple[str, ...]) -> bool:
+    leaf = _pair(place)
+    if leaf.certificate.exists():
+        return renew(authority, leaf, names=names)
+    issue(authority, leaf, names)
+    return True
+
+
+def _pair(place: Place) -> Pair:
+    return Pair(place.certificate, place.key)

@@ -1,0 +1,97 @@
+"""`interbank up` from its first word to its last: brings up, waits until all have joined, tells, and stays if asked."""
+
+import os
+import signal
+import time
+from collections.abc import Iterable
+
+import click
+
+from clients.cli import errors
+from clients.cli.options import Context
+from clients.cli.output import print_one, say
+from clients.launcher import texts
+from clients.launcher.demo_accounts import Opened, open_demo_accounts
+from clients.launcher.foreground import stopped_by_sigterm, wait_for_end
+from clients.launcher.home import Home
+from clients.launcher.processes import stop_all
+from clients.launcher.services import services_of
+from clients.launcher.standing import wait_until_joined
+from clients.launcher.up import Launched, bring_up
+from clients.launcher.wishes import Wish
+from clients.sdk.records import Bank
+from interbank.refusals import Refused
+
+
+def launch(context: Context, home: Home, wish: Wish, *, demo: bool, detach: bool) -> None:
+    """Bring the network up and tell about it. Unless it is detached, or ran already, stay until somebody stops it, and
+    stop all of it then.
+
+    Raises Refused if the gateway does not start, and, if nobody stays to look after it, if a bank does not join.
+    """
+    with stopped_by_sigterm():
+        begun = time.monotonic()
+        launched = bring_up(home, wish)
+        stays = bool(launched.children) and not detach
+        try:
+            problems = _tell(context, home, launched, begun, demo=demo)
+            if stays:
+                _show(problems)
+                _stay(launched)
+        finally:
+            if stays:
+                with home.alone():
+                    stopped = stop_all(service.place for service in services_of(home, launched.network))
+                say(f"stopped {' '.join(stopped)}" if stopped else "all of it has stopped")
+    if problems and not stays:
+        _show(problems[:-1])
+        raise problems[-1]
+
+
+def _tell(context: Context, home: Home, launched: Launched, begun: float, *, demo: bool) -> list[Refused]:
+    """Wait until all have joined and say how it stands; returns what is not as it should be."""
+    network = launched.network
+    running = frozenset(member.bank for member in network.banks if member.bank not in launched.refused)
+    seen = wait_until_joined(home, network, running)
+    problems = [*launched.refused.values(), *texts.not_joined(network, seen, launched.refused)]
+    opened: list[Opened] = []
+    if demo:
+        try:
+            opened = open_demo_accounts(home, network)
+        except Refused as refused:
+            problems.append(refused)
+    if context.output == "table":
+        joined = [member.bank for member in network.banks if _is_connected(seen.get(member.bank))]
+        lines = texts.up_lines(home, launched, joined, time.monotonic() - begun)
+        lines += [texts.demo_line(opened)] if opened else []
+        lines += texts.next_lines(home, launched, home_was_named=_home_must_be_told(context))
+        click.echo("\n".join(lines))
+    else:
+        print_one(context, texts.up_row(home, launched, seen))
+    return problems
+
+
+def _stay(launched: Launched) -> None:
+    say("Ctrl-C stops all of it.")
+    wait_for_end(launched.children, _say_ended)
+
+
+def _say_ended(name: str, code: int) -> None:
+    how = f"was killed ({signal.Signals(-code).name})" if code < 0 else "stopped" if code == 0 else f"failed ({code})"
+    say(
+        f"{name} {how}"
+        + ("" if code == 0 else f"; see interbank logs {name}, start it again with interbank up --detach")
+    )
+
+
+def _show(problems: Iterable[Refused]) -> None:
+    for problem in problems:
+        errors.show(errors.ended(problem), as_json=False)
+
+
+def _is_connected(bank: Bank | None) -> bool:
+    return bank is not None and bank.link == "CONNECTED"
+
+
+def _home_must_be_told(context: Context) -> bool:
+    return context.home is not None and "INTERBANK_HOME" not in os.environ

@@ -1,0 +1,170 @@
+"""One connection to the gateway, kept for the process. Says of a failed call whether it may have been carried out."""
+
+import threading
+import uuid
+from collections.abc import Iterator
+from typing import Protocol, TypeVar
+
+import grpc
+
+from certs.credentials import customer_credentials
+from interbank.refusals import Reason, Refused
+from interbank.rpc.channel import open_customer_channel
+from interbank.rpc.status import cause, from_rpc_error
+from interbank.telemetry import REQUEST_ID_KEY
+
+CONNECT_SECONDS = 5.0
+"""How long to wait for a connection before saying that there is none."""
+
+_HEALTH_CHECK = "/grpc.health.v1.Health/Check"
+_SETTLED = (grpc.ChannelConnectivity.READY, grpc.ChannelConnectivity.TRANSIENT_FAILURE)
+
+_SAY_NOTHING = (Reason.GATEWAY_UNREACHABLE, Reason.OUTCOME_UNKNOWN, Reason.INTERNAL)
+"""What a call can fail with, once the connection stood, without saying what became of the request."""
+
+_Request = TypeVar("_Request", contravariant=True)
+_Response = TypeVar("_Response", covariant=True)
+_Metadata = tuple[tuple[str, str], ...]
+
+
+class Unanswered(Exception):
+    """A request that changes something was sent and nobody can say what became of it: it may have been done, or not.
+
+    The same request under the same idempotency key is safe.
+    """
+
+    def __init__(self, message: str, request_id: str) -> None:
+        super().__init__(message)
+        self.request_id = request_id
+
+
+class Unary(Protocol[_Request, _Response]):
+    """A method of a stub that answers once; the request is a message, or an iterator of them."""
+
+    def __call__(
+        self, request: _Request, /, timeout: float | None = None, metadata: _Metadata | None = None
+    ) -> _Response: ...
+
+
+class Streaming(Protocol[_Request, _Response]):
+    """A method of a stub that answers many times."""
+
+    def __call__(
+        self, request: _Request, /, timeout: float | None = None, metadata: _Metadata | None = None
+    ) -> Iterator[_Response]: ...
+
+
+class Connection:
+    """A TLS connection to the gateway at "host:port", which must prove itself by the network's CA (PEM).
+
+    `token` is the session's; empty for none. It is sent only after the gateway has proved itself.
+    """
+
+    def __init__(self, address: str, authority: bytes, token: str = "") -> None:
+        self.address = address
+        self.token = token
+        self.channel = open_customer_channel(address, customer_credentials(authority))
+        self._state = grpc.ChannelConnectivity.IDLE
+        self._changed = threading.Condition()
+        self.channel.subscribe(self._note, try_to_connect=False)
+
+    def close(self) -> None:
+        """Close the connection; calls that run are given up."""
+        self.channel.unsubscribe(self._note)
+        self.channel.close()
+
+    def read(self, method: Unary[_Request, _Response], request: _Request, *, timeout: float) -> _Response:
+        """Ask for something that changes nothing. Raises Refused."""
+        self._come_up()
+        request_id = uuid.uuid4().hex
+        try:
+            return method(request, timeout=timeout, metadata=self._metadata(request_id))
+        except grpc.RpcError as error:
+            raise self._refused(error, request_id) from error
+
+    def change(self, method: Unary[_Request, _Response], request: _Request, *, timeout: float) -> _Response:
+        """Ask for something to be done. Raises Refused when it certainly was not, Unanswered when nobody can say."""
+        self._come_up()
+        request_id = uuid.uuid4().hex
+        try:
+            return method(request, timeout=timeout, metadata=self._metadata(request_id))
+        except grpc.RpcError as error:
+            refused = self._refused(error, request_id)
+            if refused.reason in _SAY_NOTHING:
+                raise Unanswered(refused.message, refused.request_id) from error
+            raise refused from error
+
+    def follow(
+        self, method: Streaming[_Request, _Response], request: _Request, *, timeout: float
+    ) -> Iterator[_Response]:
+        """Answers as they come, for `timeout` seconds at most. Raises Refused."""
+        self._come_up()
+        request_id = uuid.uuid4().hex
+        try:
+            yield from method(request, timeout=timeout, metadata=self._metadata(request_id))
+        except grpc.RpcError as error:
+            raise self._refused(error, request_id) from error
+
+    def _metadata(self, request_id: str) -> _Metadata:
+        bearer = (("authorization", f"Bearer {self.token}"),) if self.token else ()
+        return (*bearer, (REQUEST_ID_KEY, request_id))
+
+    def _refused(self, error: grpc.RpcError, request_id: str) -> Refused:
+        refused = from_rpc_error(error)
+        if refused.reason is Reason.GATEWAY_UNREACHABLE:
+            refused = Refused(refused.reason, f"no answer from the gateway at {self.address} ({cause(error)})")
+        refused.request_id = refused.request_id or request_id
+        return refused
+
+    def _note(self, state: grpc.ChannelConnectivity) -> None:
+        with self._changed:
+            self._state = state
+            self._changed.notify_all()
+
+    def _come_up(self) -> None:
+        """Wait until the connection stands, so that what fails afterwards may have arrived, and what fails here has
+        not. Raises Refused: GATEWAY_UNREACHABLE, or what is wrong with the gateway's certificate."""
+        if self._up:
+            return
+        self.channel.unsubscribe(self._note)
+        self.channel.subscribe(self._note, try_to_connect=True)
+        with self._changed:
+            self._changed.wait_for(lambda: self._state in _SETTLED, CONNECT_SECONDS)
+        if not self._up:
+            self._say_why_not_up()
+
+    @property
+    def _up(self) -> bool:
+        return self._state is grpc.ChannelConnectivity.READY
+
+    def _say_why_not_up(self) -> None:
+        """Ask for the gateway's health, which tells nobody who asks, and learn from its failure why nothing connects;
+        return if it answers after all."""
+        health = self.channel.unary_unary(_HEALTH_CHECK, request_serializer=bytes, response_deserializer=bytes)
+        try:
+            health(b"", timeout=1)
+        except grpc.RpcError as error:
+            if error.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED):
+                raise no_connection(self.address, error.details() or "", cause(error)) from error
+
+
+def no_connection(address: str, details: str, why: str) -> Refused:
+    """Why a connection to `address` did not come up, told from gRPC's words. Nothing was sent."""
+    if "CERTIFICATE_VERIFY_FAILED: certificate has expired" in details or "not yet valid" in details:
+        return Refused(
+            Reason.CERTIFICATE_UNUSABLE,
+            f"the certificate of the gateway at {address} is out of date",
+            hint="its operator renews it; is this computer's clock right?",
+        )
+    if "Hostname Verification" in details:
+        host = address.rpartition(":")[0]
+        return Refused(
+            Reason.CERTIFICATE_UNUSABLE,
+            f"the gateway at {address} has no certificate for the name {host}",
+            hint=f"use a name that it has, or let its operator add this one: interbank up --name {host}",
+        )
+    if "CERTIFICATE_VERIFY_FAILED" in details:
+        return Refused(Reason.GATEWAY_FOREIGN, f"the gateway at {address} belongs to another network")
+    if "WRONG_VERSION_NUMBER" in details:
+        return Refused(Reason.GATEWAY_UNREACHABLE, f"what listens at {address} is no gateway: it does not speak TLS")
+    return Refused(Reason.GATEWAY_UNREACHABLE, f"no answer from the gateway at {address} ({why})")
