@@ -1,0 +1,230 @@
+"""Finds database files, opens them so that nothing changes, and says whose they are.
+
+How a file is opened follows from what lies beside it. In write-ahead mode SQLite keeps the newest rows in a second
+file, NAME-wal, while a server runs or after one died:
+
+- no -wal: the one file is everything. `immutable=1` reads it without a lock, so a write-protected stick will do.
+- -wal and -shm in a folder that can be written: `mode=ro` reads both beside a running server.
+- -wal alone: a copy of two files. They are copied once more, to a private folder, because SQLite would create a -shm.
+- -wal in a folder that cannot be written: refused. Without the -wal the newest entries would silently be missing.
+
+On a running network audit in a process of your own: a process that closes a file loses all its locks on that file.
+"""
+
+import contextlib
+import os
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from audit import schema
+
+_MAGIC = b"SQLite format 3\x00"
+
+
+class CannotAudit(Exception):
+    """There is nothing to audit, or it cannot be read without harm. `reason` is one word of the network's language."""
+
+    def __init__(self, reason: str, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.message = message
+        self.hint = hint
+
+
+@dataclass(frozen=True, slots=True)
+class OpenFile:
+    """A database in a read transaction: everything read from it is of one moment.
+
+    `service` is "bank" or "gateway"; `name` the bank's id or "gateway"; `currency` the bank's, empty for the gateway;
+    `live` says that a server may be writing beside us.
+    """
+
+    path: Path
+    service: str
+    name: str
+    currency: str
+    revision: str
+    live: bool
+    connection: sqlite3.Connection
+    before: tuple[int, int]
+
+    def still_the_same(self) -> bool:
+        """Whether nobody wrote to a file that was opened as immutable."""
+        return self.live or (_state(self.path) == self.before and not _beside(self.path, "-wal"))
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """What was found: at most one gateway, and banks by id. `others` are databases that are not of this network."""
+
+    gateway: OpenFile | None
+    banks: dict[str, OpenFile]
+    others: tuple[Path, ...]
+
+    @property
+    def all(self) -> tuple[OpenFile, ...]:
+        """Banks by name, then the gateway."""
+        banks = tuple(self.banks[name] for name in sorted(self.banks))
+        return banks + ((self.gateway,) if self.gateway else ())
+
+    def without(self, names: Collection[str]) -> "Files":
+        """The files that are not of these."""
+        gateway = None if self.gateway and self.gateway.name in names else self.gateway
+        return Files(gateway, {n: bank for n, bank in self.banks.items() if n not in names}, self.others)
+
+    @property
+    def live(self) -> bool:
+        """Whether any of them may change while we read another."""
+        return any(file.live for file in self.all)
+
+
+@contextlib.contextmanager
+def opened(places: Iterable[Path]) -> Iterator[Files]:
+    """Open every database in these homes, folders and files. Raises CannotAudit.
+
+    The gateway's moment is the first: so banks can only be ahead of the journal, which is how a payment goes.
+    """
+    with contextlib.ExitStack() as stack:
+        found: list[OpenFile] = []
+        others: list[Path] = []
+        for path, named in _candidates(places):
+            file = _open(path, stack)
+            if file is not None:
+                found.append(file)
+            elif named:
+                raise CannotAudit("DATABASE_FOREIGN", f"{path} is not a database of a bank or of a gateway")
+            else:
+                others.append(path)
+        files = _sorted(found, others)
+        for file in sorted(found, key=lambda file: file.service != "gateway"):
+            file.connection.execute("BEGIN")
+            file.connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        try:
+            yield files
+        except sqlite3.Error as error:
+            raise CannotAudit("DATABASE_DAMAGED", f"a database cannot be read: {error}", "audit verify") from error
+        for file in found:
+            if not file.still_the_same():
+                raise CannotAudit("DATABASE_UNFINISHED", f"{file.path} was written while it was read", "run it again")
+
+
+def can_write(folder: Path) -> bool:
+    """Whether SQLite could make files here. A function of its own because root may write where others may not, so a
+    test cannot take the right away from itself."""
+    return os.access(folder, os.W_OK)
+
+
+def _candidates(places: Iterable[Path]) -> Iterator[tuple[Path, bool]]:
+    """Files to look at, each once, and whether it was named itself."""
+    seen: set[Path] = set()
+    for place in places:
+        if place.is_dir():
+            inside = [*sorted(place.glob("*.db")), *sorted(place.glob("banks/*/*.db")), *place.glob("gateway/*.db")]
+        elif place.is_file():
+            inside = [place]
+        else:
+            raise CannotAudit("DATABASE_NOT_FOUND", f"{place} does not exist", "name a home, a backup, or files")
+        for path in inside:
+            if path.resolve() not in seen and path.is_file():
+                seen.add(path.resolve())
+                yield path, path == place
+    if not seen:
+        names = ", ".join(map(str, places))
+        raise CannotAudit("DATABASE_NOT_FOUND", f"no database in {names}", "name a home, a backup, or files")
+
+
+def _open(path: Path, stack: contextlib.ExitStack) -> OpenFile | None:
+    """Open a file if it is a database of ours."""
+    with path.open("rb") as raw:
+        if raw.read(len(_MAGIC)) != _MAGIC:
+            return None
+    before = _state(path)
+    readable, options = _way_to_read(path, stack)
+    try:
+        connection = sqlite3.connect(
+            f"{readable.absolute().as_uri()}?{options}", uri=True, isolation_level=None, cached_statements=0
+        )
+        stack.callback(connection.close)
+        connection.execute("PRAGMA query_only = ON")
+        connection.execute("PRAGMA trusted_schema = OFF")
+        connection.execute("PRAGMA cache_size = -262144")
+        about = _recognise(path, connection)
+    except sqlite3.DatabaseError as error:
+        raise CannotAudit("DATABASE_DAMAGED", f"{path} cannot be read: {error}") from error
+    if about is None:
+        return None
+    service, name, currency, revision = about
+    return OpenFile(path, service, name, currency, revision, options == "mode=ro", connection, before)
+
+
+def _way_to_read(path: Path, stack: contextlib.ExitStack) -> tuple[Path, str]:
+    if _beside(path, "-journal"):
+        raise CannotAudit("DATABASE_UNFINISHED", f"{path} was left in the middle of a write: {path.name}-journal")
+    wal, shared = _beside(path, "-wal"), Path(f"{path}-shm").exists()
+    if not wal and not (shared and can_write(path.parent)):
+        return path, "immutable=1"
+    if not can_write(path.parent):
+        raise CannotAudit(
+            "DATABASE_UNFINISHED",
+            f"the newest entries are in {path.name}-wal, which cannot be read in a write-protected folder",
+            "copy the databases where they run, with: interbank backup --to DIR",
+        )
+    return (path, "mode=ro") if shared else (_private_copy(path, stack), "mode=ro")
+
+
+def _private_copy(path: Path, stack: contextlib.ExitStack) -> Path:
+    """A copy of a database and its -wal. No process has it open: whoever has, keeps a -shm beside it."""
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="audit-")))
+    for suffix in ("", "-wal"):
+        shutil.copyfile(f"{path}{suffix}", folder / f"copy.db{suffix}")
+    return folder / "copy.db"
+
+
+def _recognise(path: Path, connection: sqlite3.Connection) -> tuple[str, str, str, str] | None:
+    """Service, name, currency and revision; None for a database that is not of the network."""
+    tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    if not {"about", "alembic_version"} <= tables:
+        return None
+    revisions = [row[0] for row in connection.execute("SELECT version_num FROM alembic_version")]
+    revision = ", ".join(map(str, revisions)) or "none"
+    service = schema.REVISIONS.get(revision)
+    if service is None:
+        hint = f"it knows {', '.join(schema.REVISIONS)}"
+        raise CannotAudit("SCHEMA_UNKNOWN", f"{path} has schema {revision}, which this auditor does not know", hint)
+    columns = "'gateway', ''" if service == "gateway" else "bank, currency"
+    row = connection.execute(f"SELECT {columns} FROM about").fetchone()
+    if row is None:
+        raise CannotAudit("DATABASE_FOREIGN", f"{path} was made for a {service} that has never started")
+    return service, str(row[0]), str(row[1]), revision
+
+
+def _sorted(found: Iterable[OpenFile], others: Iterable[Path]) -> Files:
+    """Files by whose they are. Two of one bank cannot be told apart: which is the true one?"""
+    by_name: dict[str, OpenFile] = {}
+    for file in found:
+        if file.name in by_name:
+            raise CannotAudit(
+                "DATABASE_FOREIGN",
+                f"{by_name[file.name].path} and {file.path} are both of {file.name}",
+                "audit one of them at a time",
+            )
+        by_name[file.name] = file
+    gateway = by_name.pop("gateway", None)
+    if gateway is None and not by_name:
+        raise CannotAudit("DATABASE_NOT_FOUND", "no database of a bank or of a gateway was found")
+    return Files(gateway, by_name, tuple(others))
+
+
+def _beside(path: Path, suffix: str) -> bool:
+    """Whether there is a second file with something in it."""
+    second = Path(f"{path}{suffix}")
+    return second.exists() and second.stat().st_size > 0
+
+
+def _state(path: Path) -> tuple[int, int]:
+    found = path.stat()
+    return found.st_size, found.st_mtime_ns

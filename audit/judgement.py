@@ -1,0 +1,203 @@
+"""Can all rows of one transfer be right? No input or output.
+
+The tables are the protocol seen from its end: which answers two banks can have given to one transfer, and what the
+journal can have written of them meanwhile. The journal may be behind the banks, never ahead of them.
+"""
+
+from collections.abc import Iterator
+
+from audit.amounts import grouped
+from audit.cases import NOTHING, BankRow, Case, Evidence, JournalRow
+from audit.findings import Finding, Kind, short
+from audit.hashes import ORDER_FIELDS
+
+_NEVER_CREDITED = {NOTHING, "CANCELLED"}
+# What the payee's bank can have said, by what became of the transfer at the payer's bank.
+_BANKS = {
+    NOTHING: _NEVER_CREDITED,
+    "DEBITED": {NOTHING, "CREDITED", "REFUSED", "CANCELLED"},
+    "SETTLED": {"CREDITED"},
+    "RETURNED": {"REFUSED", "CANCELLED"},
+    "REFUSED": _NEVER_CREDITED,
+    "NOT_DEBITED": _NEVER_CREDITED,
+}
+_ANY_PAYER = set(_BANKS)
+_ANY_PAYEE = {NOTHING, "CREDITED", "REFUSED", "CANCELLED"}
+_NO_CREDIT = {"REFUSED", "CANCELLED"}
+
+# What the payer's and the payee's bank can have said, by the state in the journal.
+_JOURNAL = {
+    "ACCEPTED": (_ANY_PAYER, _ANY_PAYEE),
+    "DEBITED": ({"DEBITED", "SETTLED", "RETURNED"}, _ANY_PAYEE),
+    "CANCELLING": (_ANY_PAYER, _ANY_PAYEE),
+    "RETURNING": (_ANY_PAYER - {"SETTLED"}, _NO_CREDIT),
+    "COMPLETED": ({"DEBITED", "SETTLED"}, {"CREDITED"}),
+    "REFUSED": ({"REFUSED"}, _NEVER_CREDITED),
+    "RETURNED": ({"RETURNED"}, _NO_CREDIT),
+    "CANCELLED": ({"NOT_DEBITED"}, _NEVER_CREDITED),
+}
+
+_ANY_ONE_BANK = {NOTHING, "BOOKED", "REFUSED", "NOT_DEBITED", "CANCELLED"}
+# What the bank can have said that has both accounts, by the state in the journal.
+_JOURNAL_ONE_BANK = {
+    "ACCEPTED": _ANY_ONE_BANK,
+    "CANCELLING": _ANY_ONE_BANK,
+    "RETURNING": _ANY_ONE_BANK - {"BOOKED"},
+    "COMPLETED": {"BOOKED"},
+    "REFUSED": {"REFUSED"},
+    "CANCELLED": {"NOT_DEBITED", "CANCELLED"},
+}
+
+# The key belongs to another order: the bank refuses and writes nothing under this id.
+_REFUSED_WITHOUT_ROW = frozenset({"IDEMPOTENCY_KEY_REUSED", "FINGERPRINT_MISMATCH"})
+
+
+def judge(case: Case) -> Iterator[Finding]:
+    """Everything in which the rows of a transfer cannot all be right."""
+    yield from _journal_knows(case)
+    yield from _strangers(case)
+    yield from _one_amount(case)
+    orders_differ = list(_one_order(case))
+    yield from orders_differ or _states(case)
+    yield from _evidence(case)
+
+
+def claims(case: Case) -> Iterator[tuple[str, Evidence]]:
+    """The records of other files that rows name as evidence, and who names each."""
+    if case.journal:
+        yield "journal", case.journal.debit
+        yield "journal", case.journal.credit
+    for bank, row in case.banks.items():
+        yield bank, row.evidence
+        yield bank, row.conclusion_evidence
+
+
+def _finding(case: Case, kind: Kind, message: str) -> Finding:
+    return Finding(kind, "", short(case.transfer_id), message, case.transfer_id.hex())
+
+
+def _journal_knows(case: Case) -> Iterator[Finding]:
+    if not case.has_journal or case.journal is not None:
+        return
+    words = ", ".join(f"{bank} {row.word}" for bank, row in case.banks.items())
+    moved = any(row.moved is not None for row in case.banks.values())
+    what = f"{grouped(case.amount, case.currency)} {case.currency} moved" if moved else "nothing moved"
+    yield _finding(case, Kind.NOT_IN_THE_JOURNAL, f"not in the journal; {words}; {what}")
+
+
+def _strangers(case: Case) -> Iterator[Finding]:
+    for bank in case.banks.keys() - {case.payer_bank, case.payee_bank}:
+        message = f"{bank} has {case.banks[bank].word} of a transfer {case.payer_bank} → {case.payee_bank}"
+        yield _finding(case, Kind.STRANGE_BANK, message)
+
+
+def _one_amount(case: Case) -> Iterator[Finding]:
+    """What was ordered and what the entries moved: one line with all of them, if they differ."""
+    amounts = [("journal", int(case.journal.order[5] or 0))] if case.journal else []
+    for bank, row in case.banks.items():
+        moved = row.amount if row.moved is None else row.moved
+        amounts.append((bank, moved))
+        if row.amount != moved:
+            amounts.append((f"{bank}'s order", row.amount))
+        if row.returned not in (None, moved):
+            amounts.append((f"{bank}'s return", int(row.returned or 0)))
+    if len({amount for _, amount in amounts}) > 1:
+        message = ", ".join(f"{name} {grouped(amount, case.currency)}" for name, amount in amounts)
+        yield _finding(case, Kind.AMOUNTS_DIFFER, message)
+
+
+def _one_order(case: Case) -> Iterator[Finding]:
+    """Whether everybody means the same order: its fields, its principal, its fingerprint."""
+    rows: list[tuple[str, JournalRow | BankRow]] = [("journal", case.journal)] if case.journal else []
+    rows += case.banks.items()
+    first_name, first = rows[0]
+    for name, row in rows[1:]:
+        if row.order == first.order and row.fingerprint == first.fingerprint and row.principal == first.principal:
+            continue
+        pairs = [
+            (field, first.order[place], row.order[place])
+            for place, field in enumerate(ORDER_FIELDS)
+            if field != "amount"
+        ]
+        pairs += [("principal", first.principal, row.principal)]
+        pairs += [("fingerprint", first.fingerprint.hex()[:8], row.fingerprint.hex()[:8])]
+        for field, one, other in pairs:
+            if one != other:
+                message = f"{field} is {one!r} in {first_name}, {other!r} in {name}"
+                yield _finding(case, Kind.ORDERS_DIFFER, message)
+
+
+def _states(case: Case) -> Iterator[Finding]:
+    payer = case.word(case.payer_bank)
+    payee = None if case.in_one_bank else case.word(case.payee_bank)
+    sides = [f"{case.payer_bank} {payer or 'not here'}"]
+    if not case.in_one_bank:
+        sides.append(f"{case.payee_bank} {payee or 'not here'}")
+    if kind := _money_made_or_lost(payer, payee):
+        yield _finding(case, kind, ", ".join(sides))
+    elif not (_banks_agree(case, payer, payee) and _journal_agrees(case, payer, payee)):
+        if case.journal:
+            sides.insert(0, f"journal {case.journal.state}")
+        yield _finding(case, Kind.STATES_DIFFER, ", ".join(sides))
+
+
+def _money_made_or_lost(payer: str | None, payee: str | None) -> Kind | None:
+    """The gravest disagreements have names of their own."""
+    if payee == "CREDITED" and payer == "RETURNED":
+        return Kind.CREDITED_AND_RETURNED
+    if payee == "CREDITED" and payer in (NOTHING, "REFUSED", "NOT_DEBITED"):
+        return Kind.CREDITED_WITHOUT_DEBIT
+    if payer == "SETTLED" and payee in (NOTHING, "REFUSED", "CANCELLED"):
+        return Kind.SETTLED_WITHOUT_CREDIT
+    return None
+
+
+def _banks_agree(case: Case, payer: str | None, payee: str | None) -> bool:
+    if case.in_one_bank:
+        return payer is None or payer in _ANY_ONE_BANK
+    allowed = _ANY_PAYEE if payer is None else _BANKS.get(payer, set())
+    return bool(allowed) and (payee is None or payee in allowed)
+
+
+def _journal_agrees(case: Case, payer: str | None, payee: str | None) -> bool:
+    if case.journal is None:
+        return True
+    state = case.journal.state
+    if case.in_one_bank:
+        payers, payees = _JOURNAL_ONE_BANK.get(state, set()), _ANY_PAYEE
+    else:
+        payers, payees = _JOURNAL.get(state, (set(), set()))
+    if state == "REFUSED" and case.journal.reason in _REFUSED_WITHOUT_ROW:
+        payers = payers | {NOTHING}
+    return (payer is None or payer in payers) and (payee is None or payee in payees)
+
+
+def _evidence(case: Case) -> Iterator[Finding]:
+    """Whether the records that rows name as evidence are those of the other file. What lies behind the end of a file
+    is said once, for the whole file."""
+    for says, named in claims(case):
+        if not named.bank or not named.record_id or named.record_id > case.heads.get(named.bank, 0):
+            continue
+        problem = _problem(case.banks.get(named.bank), named)
+        if problem:
+            message = f"{says} has record {named.record_id} of {named.bank} as evidence; there {problem}"
+            yield _finding(case, Kind.EVIDENCE_DIFFERS, message)
+
+
+def _problem(row: BankRow | None, named: Evidence) -> str:
+    if row is None:
+        return "this transfer is not known"
+    position = (named.record_id, named.chain_hash)
+    # A Debit that is asked again after the money's return is answered with the return.
+    if position == (row.conclusion_record_id, row.conclusion_chain_hash):
+        return ""
+    if row.record_id != named.record_id:
+        return f"this transfer is record {row.record_id}"
+    if row.chain_hash != named.chain_hash:
+        return "it has another chain hash"
+    if named.outcome in _STORED and named.outcome != row.outcome:
+        return f"it is {row.outcome}, not {named.outcome}"
+    return ""
+
+
+_STORED: frozenset[str | None] = frozenset({"DEBITED", "CREDITED", "BOOKED", "REFUSED", "CANCELLED"})
