@@ -100,7 +100,7 @@ class Gathered:
     entries: list[Row] = field(default_factory=list)
     acts: list[Row] = field(default_factory=list)
     opened_debits: list[Row] = field(default_factory=list)
-    closed_debits: list[bytes] = field(default_factory=list)
+    closed_debits: list[int] = field(default_factory=list)
     heads: dict[str, Head] = field(default_factory=dict)
     moved: set[int] = field(default_factory=set)
 
@@ -176,7 +176,7 @@ class Book:
         columns: Row = (instruction.transfer_id, kind.name, *_evidence_columns(evidence))
         head = self._record(kind.name, columns, instruction.transfer_id, entry)
         self.gathered.conclusions.append((head.record_id, *columns))
-        self.gathered.closed_debits.append(instruction.transfer_id)
+        self.gathered.closed_debits.append(debited.head.record_id)
         decision = _decision(kind, "", instruction, head, entry, debited.account)
         self.conclusions[instruction.transfer_id] = decision
         self._witness(evidence)

@@ -24,7 +24,7 @@ from bank_service.tables import (
     records,
 )
 from interbank.instructions import NO_HEAD, Head, Instruction, OutcomeKind
-from interbank.storage.rows import insert_rows
+from interbank.storage.rows import execute_rows, insert_rows
 
 _concluding = records.alias("concluding")
 _returning = entries.alias("return_entry")
@@ -80,7 +80,7 @@ _GRANTS = select(grants.c.grant_hash, grants.c.account, grants.c.username, grant
 )
 
 _SET_BALANCE = update(accounts).where(accounts.c.account == bindparam("number")).values(balance=bindparam("balance"))
-_CLOSE_DEBIT = delete(open_debits).where(open_debits.c.transfer_id == bindparam("id"))
+_CLOSE_DEBIT = delete(open_debits).where(open_debits.c.record_id == bindparam("debited"))
 _SEE_HEAD = text(
     "INSERT INTO counterpart_heads (bank, record_id, chain_hash) VALUES (:bank, :record_id, :chain_hash) "
     "ON CONFLICT (bank) DO UPDATE SET record_id = excluded.record_id, chain_hash = excluded.chain_hash "
@@ -187,10 +187,8 @@ def store(connection: Connection, book: Book) -> None:
         (open_debits, gathered.opened_debits),
     ):
         insert_rows(connection, table, rows)
-    if gathered.moved:
-        connection.execute(_SET_BALANCE, [{"number": n, "balance": book.accounts[n].balance} for n in gathered.moved])
-    if gathered.closed_debits:
-        connection.execute(_CLOSE_DEBIT, [{"id": transfer_id} for transfer_id in gathered.closed_debits])
+    execute_rows(connection, _SET_BALANCE, [(book.accounts[n].balance, n) for n in gathered.moved])
+    execute_rows(connection, _CLOSE_DEBIT, [(record_id,) for record_id in gathered.closed_debits])
     if gathered.heads:
         connection.execute(
             _SEE_HEAD,

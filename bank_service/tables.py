@@ -178,11 +178,11 @@ acts = _table(
 open_debits = _table(
     "open_debits",
     Column("record_id", Int64, ForeignKey("outcomes.record_id"), primary_key=True),
-    Column("transfer_id", Bytes, nullable=False, unique=True),
+    Column("transfer_id", Bytes, nullable=False),
     Column("account", Int64, ForeignKey("accounts.account"), nullable=False),
-    Index("ix_open_debits_account", "account"),
 )
-"""Debits that are neither settled nor returned: the clearing account's balance, item by item."""
+"""Debits that are neither settled nor returned. Small at any time, and every payment comes and goes through it: so it
+has no index but its key."""
 
 credentials = _table(
     "credentials",

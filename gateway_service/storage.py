@@ -9,7 +9,7 @@ from gateway_service.tables import banks, transfers
 from gateway_service.transfer import State, Transfer
 from interbank.instructions import Evidence, Head, OutcomeKind
 from interbank.orders import Order
-from interbank.storage.rows import insert_rows
+from interbank.storage.rows import execute_rows, insert_rows
 
 _COLUMNS = (
     transfers.c.transfer_id,
@@ -117,8 +117,7 @@ def add_transfers(connection: Connection, new: Sequence[Transfer]) -> None:
 
 def save_transfers(connection: Connection, changed: Sequence[Transfer]) -> None:
     """Write how far these transfers have come, and why some were suspended; a final row keeps its answer."""
-    if changed:
-        connection.execute(_SAVE, [_changes(transfer) for transfer in changed])
+    execute_rows(connection, _SAVE, [(*_changes(transfer), transfer.transfer_id) for transfer in changed])
     suspended = [{"id": t.transfer_id, "cause": t.suspended} for t in changed if t.suspended]
     if suspended:
         connection.execute(_SUSPEND, suspended)
@@ -172,7 +171,7 @@ def _transfer(row: Any) -> Transfer:
 
 def _row(journal_id: int, transfer: Transfer) -> tuple[Any, ...]:
     """A whole row, in the order of the table's columns."""
-    order, changes = transfer.order, _changes(transfer)
+    order, (_, _, _, *evidence) = transfer.order, _changes(transfer)
     return (
         journal_id,
         transfer.transfer_id,
@@ -194,25 +193,21 @@ def _row(journal_id: int, transfer: Transfer) -> tuple[Any, ...]:
         int(transfer.patient),
         transfer.accepted_at,
         transfer.finished_at,
-        changes["new_debit_record_id"],
-        changes["new_debit_chain_hash"],
-        changes["new_credit_outcome"],
-        changes["new_credit_record_id"],
-        changes["new_credit_chain_hash"],
+        *evidence,
         transfer.suspended,
     )
 
 
-def _changes(transfer: Transfer) -> dict[str, Any]:
+def _changes(transfer: Transfer) -> tuple[Any, ...]:
+    """The columns that `_SAVE` sets, in its order."""
     debit, credit = transfer.debit, transfer.credit
-    return {
-        "id": transfer.transfer_id,
-        "new_state": transfer.state.value,
-        "new_reason": transfer.reason,
-        "new_finished_at": transfer.finished_at,
-        "new_debit_record_id": debit.head.record_id if debit else None,
-        "new_debit_chain_hash": debit.head.chain_hash if debit else None,
-        "new_credit_outcome": credit.kind.name if credit else None,
-        "new_credit_record_id": credit.head.record_id if credit else None,
-        "new_credit_chain_hash": credit.head.chain_hash if credit else None,
-    }
+    return (
+        transfer.state.value,
+        transfer.reason,
+        transfer.finished_at,
+        debit.head.record_id if debit else None,
+        debit.head.chain_hash if debit else None,
+        credit.kind.name if credit else None,
+        credit.head.record_id if credit else None,
+        credit.head.chain_hash if credit else None,
+    )

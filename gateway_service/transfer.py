@@ -6,6 +6,7 @@ asking for a way back (`give_up`).
 
 import enum
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from interbank.instructions import Evidence, Instruction, InstructionKind, Outcome, OutcomeKind
 from interbank.orders import Order
@@ -66,8 +67,7 @@ class Transfer:
         return self.order.payer_bank == self.order.payee_bank
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """Ask `bank` to do `kind`."""
 
     bank: str
