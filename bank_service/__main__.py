@@ -1,7 +1,6 @@
 """Starts one bank: python -m bank_service --bank NORTH …"""
 
 import argparse
-import contextlib
 import os
 import random
 from collections.abc import Sequence
@@ -18,8 +17,7 @@ from interbank.orders import check_bank_id
 from interbank.passwords import BcryptPasswords
 from interbank.process import ProcessLock, run_process, stop_at_once, stop_requested
 from interbank.storage.database import ThreadedDatabase
-from interbank.storage.engine import open_engine
-from interbank.storage.schema import check_schema
+from interbank.storage.schema import check_database
 from interbank.surroundings import Surroundings
 from interbank.telemetry import InstructionLog, start_log
 
@@ -36,8 +34,7 @@ async def _serve(arguments: argparse.Namespace) -> None:
     decimals(arguments.currency)
     settings = BankSettings(arguments.bank, arguments.currency, arguments.counter, arguments.admit_operator)
     identity = read_credentials(arguments.certificate, arguments.key, arguments.authority)
-    with contextlib.closing(open_engine(arguments.database, read_only=True).connect()) as connection:
-        check_schema(connection, service="bank", revision=SCHEMA_REVISION, views=VIEWS, triggers=TRIGGERS)
+    check_database(arguments.database, service="bank", revision=SCHEMA_REVISION, views=VIEWS, triggers=TRIGGERS)
     lock = ProcessLock(arguments.database)
 
     database = ThreadedDatabase(arguments.database, broken=stop_at_once)

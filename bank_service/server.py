@@ -10,7 +10,7 @@ from bank_service.servicer import BankServicer
 from bank_service.settings import BankSettings
 from certs.credentials import Credentials as Identity
 from certs.credentials import peer_credentials, server_credentials
-from certs.names import GATEWAY_NAME
+from certs.names import GATEWAY_NAME, is_gateway
 from interbank.refusals import Reason, Refused
 from interbank.rpc.channel import open_peer_channel
 from interbank.rpc.interceptor import Context, Door, peer_names
@@ -69,5 +69,5 @@ class BankServer:
 
 
 def _gateway_only(context: Context, _method: str) -> None:
-    if GATEWAY_NAME not in peer_names(context):
+    if not is_gateway(peer_names(context)):
         raise Refused(Reason.CALLER_NOT_RECOGNISED)

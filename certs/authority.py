@@ -73,7 +73,10 @@ def issue(authority: Pair, leaf: Pair, names: Sequence[str], *, now: datetime | 
     gateway's nor one bank's; KEY_FILE_UNSAFE if the authority's key is missing or others can read it.
     """
     _refuse_existing(leaf, hint="interbank ca renew gives it a new certificate; for a new key, move both away first")
-    _write_new(leaf.certificate, _sign(authority, _key_of(leaf), names, now or _now()))
+    now = now or _now()
+    # Asked first: a refusal must not leave a key behind for which there will be no certificate.
+    signer = _ready_signer(authority, names, now)
+    _write_new(leaf.certificate, _sign(signer, _key_of(leaf), names, now))
 
 
 def renew(authority: Pair, leaf: Pair, *, names: Sequence[str] = (), now: datetime | None = None) -> bool:
@@ -85,11 +88,10 @@ def renew(authority: Pair, leaf: Pair, *, names: Sequence[str] = (), now: dateti
     now = now or _now()
     old = read_leaf(leaf)
     wanted = tuple(dict.fromkeys((*names_of(old), *map(_canonical, names))))
-    signer = read_signer(authority)
-    if not is_due(old, now) and set(wanted) == set(names_of(old)) and is_issued_by(old, signer):
+    if not is_due(old, now) and set(wanted) == set(names_of(old)) and is_issued_by(old, read_signer(authority)):
         return False
     key = parse_key(read_key_file(leaf.key), str(leaf.key))
-    replace_file(leaf.certificate, _sign(authority, key, wanted, now))
+    replace_file(leaf.certificate, _sign(_ready_signer(authority, wanted, now), key, wanted, now))
     return True
 
 
@@ -109,15 +111,39 @@ def read_signer(authority: Pair) -> x509.Certificate:
     return _first_certificate(authority)
 
 
-def _sign(authority: Pair, key: PrivateKey, names: Sequence[str], now: datetime) -> bytes:
+@dataclass(frozen=True, slots=True)
+class _Signer:
+    certificate: x509.Certificate
+    key: PrivateKey
+
+
+def _ready_signer(authority: Pair, names: Sequence[str], now: datetime) -> _Signer:
+    """The authority, if it can sign these names now."""
+    canonical = tuple(map(_canonical, names))
+    if not is_gateway(canonical) and bank_of(canonical) is None:
+        raise Refused(Reason.CERTIFICATE_UNUSABLE, f"{', '.join(canonical)}: neither the gateway nor one bank")
+    certificate = read_signer(authority)
+    check_authorities([certificate], str(authority.certificate), now)
+    key = parse_key(read_key_file(authority.key), str(authority.key))
+    if not belongs_to(certificate, key):
+        raise Refused(
+            Reason.CERTIFICATE_UNUSABLE, f"{authority.key} is not the key of the first one in {authority.certificate}"
+        )
+    return _Signer(certificate, key)
+
+
+def _sign(signer: _Signer, key: PrivateKey, names: Sequence[str], now: datetime) -> bytes:
     names = tuple(map(_canonical, names))
-    if not is_gateway(names) and bank_of(names) is None:
-        raise Refused(Reason.CERTIFICATE_UNUSABLE, f"{', '.join(names)}: neither the gateway nor one bank")
-    signer, signer_key = _read_authority(authority)
-    check_authorities([signer], str(authority.certificate), now)
-    issuer_key_id = x509.AuthorityKeyIdentifier.from_issuer_public_key(signer_key.public_key())
+    issuer_key_id = x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.key.public_key())
     certificate = (
-        _builder(_name(names[0]), signer.subject, key, now, LEAF_DAYS, latest=signer.not_valid_after_utc)
+        _builder(
+            _name(names[0]),
+            signer.certificate.subject,
+            key,
+            now,
+            LEAF_DAYS,
+            latest=signer.certificate.not_valid_after_utc,
+        )
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_usage(digital_signature=True), critical=True)
         .add_extension(
@@ -125,19 +151,9 @@ def _sign(authority: Pair, key: PrivateKey, names: Sequence[str], now: datetime)
         )
         .add_extension(x509.SubjectAlternativeName([_general_name(name) for name in names]), critical=False)
         .add_extension(issuer_key_id, critical=False)
-        .sign(signer_key, hashes.SHA256())
+        .sign(signer.key, hashes.SHA256())
     )
     return _pem(certificate)
-
-
-def _read_authority(authority: Pair) -> tuple[x509.Certificate, PrivateKey]:
-    certificate = read_signer(authority)
-    key = parse_key(read_key_file(authority.key), str(authority.key))
-    if not belongs_to(certificate, key):
-        raise Refused(
-            Reason.CERTIFICATE_UNUSABLE, f"{authority.key} is not the key of the first one in {authority.certificate}"
-        )
-    return certificate, key
 
 
 def _first_certificate(pair: Pair) -> x509.Certificate:

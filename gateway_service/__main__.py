@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import contextlib
 import os
 import random
 from collections.abc import Sequence
@@ -16,8 +15,7 @@ from interbank.clock import SystemClock
 from interbank.passwords import BcryptPasswords
 from interbank.process import ProcessLock, run_process, stop_at_once, stop_requested
 from interbank.storage.database import ThreadedDatabase
-from interbank.storage.engine import open_engine
-from interbank.storage.schema import check_schema
+from interbank.storage.schema import check_database
 from interbank.surroundings import Surroundings
 from interbank.telemetry import InstructionLog, start_log
 
@@ -31,8 +29,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 async def _serve(arguments: argparse.Namespace) -> None:
     identity = read_credentials(arguments.certificate, arguments.key, arguments.authority)
-    with contextlib.closing(open_engine(arguments.database, read_only=True).connect()) as connection:
-        check_schema(connection, service="gateway", revision=SCHEMA_REVISION, views=VIEWS, triggers=TRIGGERS)
+    check_database(arguments.database, service="gateway", revision=SCHEMA_REVISION, views=VIEWS, triggers=TRIGGERS)
     lock = ProcessLock(arguments.database)
 
     database = ThreadedDatabase(arguments.database, broken=stop_at_once)
@@ -45,10 +42,12 @@ async def _serve(arguments: argparse.Namespace) -> None:
 
     told, ended = asyncio.create_task(stop_requested()), asyncio.create_task(server.ended())
     await asyncio.wait([told, ended], return_when=asyncio.FIRST_COMPLETED)
+    failed = ended.done()
+    ended.cancel()
     await server.stop()
     database.close()
     passwords.close()
-    if ended.done():
+    if failed:
         await ended
 
 

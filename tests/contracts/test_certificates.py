@@ -202,7 +202,7 @@ def test_an_authoritys_key_that_others_can_reach_signs_nothing(network: Network)
 
     refused = refusal(lambda: issue(network.authority, network.leaf("SOUTH"), [SOUTH]))
     assert refused.reason is Reason.KEY_FILE_UNSAFE
-    assert not network.leaf("SOUTH").certificate.exists()
+    assert not network.leaf("SOUTH").key.exists()
 
 
 def unusable(network: Network) -> str:
@@ -373,7 +373,7 @@ def test_a_run_that_died_between_key_and_certificate_is_completed_with_that_key(
 def test_the_authority_signs_for_the_gateway_or_one_bank_and_nobody_else(network: Network, names: list[str]) -> None:
     refused = refusal(lambda: issue(network.authority, network.leaf("odd"), names))
     assert refused.reason is Reason.CERTIFICATE_UNUSABLE
-    assert not network.leaf("odd").certificate.exists()
+    assert not network.leaf("odd").key.exists()
 
 
 # --- renewal
