@@ -21,45 +21,90 @@ class Evidence(NamedTuple):
 
 
 class JournalRow(NamedTuple):
-    """What the gateway knows."""
+    """What the gateway knows, in the order of the statement in `matching.py`."""
 
-    state: str
-    reason: str
-    accepted_at: int
+    transfer_id: bytes
+    payer_bank: str
+    payer_account: int
+    payee_bank: str
+    payee_account: int
+    payee_name: str
+    amount: int
+    currency: str
+    reference: str
+    idempotency_key: str
     fingerprint: bytes
     principal: str
-    order: Order
-    debit: Evidence
-    credit: Evidence
+    state: str
+    reason: str
+    debit_record_id: int | None
+    debit_chain_hash: bytes | None
+    credit_outcome: str | None
+    credit_record_id: int | None
+    credit_chain_hash: bytes | None
+
+    @property
+    def order(self) -> Order:
+        """The order."""
+        return self[1:10]
+
+    @property
+    def evidence(self) -> tuple[Evidence, Evidence]:
+        """The payer's bank's DEBITED, and the payee's bank's decision."""
+        return (
+            Evidence(self.payer_bank, None, self.debit_record_id, self.debit_chain_hash),
+            Evidence(self.payee_bank, self.credit_outcome, self.credit_record_id, self.credit_chain_hash),
+        )
 
 
 class BankRow(NamedTuple):
-    """What a bank answered: its outcome, how that was concluded, and the amounts of the entries of both."""
+    """What a bank answered: its outcome, how that was concluded, and the amounts of the entries of both; in the order
+    of the statement in `matching.py`."""
 
+    transfer_id: bytes
+    payer_bank: str
+    payer_account: int
+    payee_bank: str
+    payee_account: int
+    payee_name: str
+    amount: int
+    currency: str
+    reference: str
+    idempotency_key: str
+    fingerprint: bytes
+    principal: str
     record_id: int
     chain_hash: bytes
     recorded_at: int
     outcome: str
-    fingerprint: bytes
-    principal: str
-    order: Order
-    evidence: Evidence
     moved: int | None
+    evidence_bank: str | None
+    evidence_kind: str | None
+    evidence_record_id: int | None
+    evidence_chain_hash: bytes | None
     conclusion: str | None
     conclusion_record_id: int | None
     conclusion_chain_hash: bytes | None
-    conclusion_evidence: Evidence
     returned: int | None
+    conclusion_evidence_bank: str | None
+    conclusion_evidence_kind: str | None
+    conclusion_evidence_record_id: int | None
+    conclusion_evidence_chain_hash: bytes | None
+
+    @property
+    def order(self) -> Order:
+        """The order."""
+        return self[1:10]
+
+    @property
+    def evidence(self) -> tuple[Evidence, Evidence]:
+        """What outcome and conclusion rest on."""
+        return Evidence._make(self[17:21]), Evidence._make(self[25:29])
 
     @property
     def word(self) -> str:
         """What became of the transfer here: its conclusion if it has one, else its outcome."""
         return self.conclusion or self.outcome
-
-    @property
-    def amount(self) -> int:
-        """The order's amount, in minor units."""
-        return int(self.order[5] or 0)
 
     @property
     def in_clearing(self) -> int:
@@ -70,38 +115,26 @@ class BankRow(NamedTuple):
 
 
 class Case(NamedTuple):
-    """All rows of one transfer, and its order as the journal has it, or else the first bank. `heads` has the last
-    record of every bank whose file is there; `incomplete` names banks of which others have seen more than that."""
+    """All rows of one transfer. `first` is the journal's row, or else that of any bank: what the order is taken from.
+    `heads` has the last record of every bank whose file is there; `incomplete` names banks of which others have seen
+    more than that."""
 
-    transfer_id: bytes
+    first: JournalRow | BankRow
     journal: JournalRow | None
     banks: dict[str, BankRow]
-    order: Order
-    payer_bank: str
-    payee_bank: str
     has_journal: bool
     heads: dict[str, int]
     incomplete: frozenset[str]
 
     @property
-    def amount(self) -> int:
-        """The order's amount, in minor units."""
-        return int(self.order[5] or 0)
-
-    @property
-    def currency(self) -> str:
-        """The order's currency."""
-        return str(self.order[6])
-
-    @property
     def in_one_bank(self) -> bool:
         """Whether both accounts are in one bank."""
-        return self.payer_bank == self.payee_bank
+        return self.first.payer_bank == self.first.payee_bank
 
     @property
     def three_ways(self) -> bool:
         """Whether every file that must know the transfer is here."""
-        return self.has_journal and self.payer_bank in self.heads and self.payee_bank in self.heads
+        return self.has_journal and self.first.payer_bank in self.heads and self.first.payee_bank in self.heads
 
     def word(self, bank: str) -> str | None:
         """What a bank says became of the transfer. None where that cannot be known: there is no file, or the row may

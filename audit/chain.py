@@ -12,10 +12,8 @@ and the other banks have stored: `witnesses.py` compares those.
 """
 
 import hashlib
-from collections.abc import Sequence
 
 from audit.findings import Finding, Kind
-from audit.hashes import Cell, encoded
 
 
 class Chain:
@@ -26,14 +24,14 @@ class Chain:
         self._hash = b""
         self._broken = False
 
-    def link(self, record: Sequence[Cell], content: Sequence[bytes], stored: bytes) -> Finding | None:
-        """Add a record (record_id, recorded_at, kind) with its encoded content; a finding if its hash is another than
-        the stored one. Only the first break is one: behind it nothing can fit any more."""
+    def link(self, record_id: int, content: bytes, stored: bytes) -> Finding | None:
+        """Add the canonical bytes of a record; a finding if their hash is another than the stored one. Only the first
+        break is one: behind it nothing can fit any more."""
         if self._broken:
             return None
-        self._hash = hashlib.sha256(self._hash + b"".join(encoded(record)) + b"".join(content)).digest()
+        self._hash = hashlib.sha256(self._hash + content).digest()
         if self._hash == stored:
             return None
         self._broken = True
         message = f"chain hash {stored.hex()[:8]}…, its content gives {self._hash.hex()[:8]}…; later ones not compared"
-        return Finding(Kind.CHAIN_BROKEN, self._where, f"record {record[0]}", message)
+        return Finding(Kind.CHAIN_BROKEN, self._where, f"record {record_id}", message)

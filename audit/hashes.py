@@ -36,22 +36,25 @@ class _Lengths(dict[int, bytes]):
 _LENGTHS = _Lengths()
 
 
-def encoded(fields: Iterable[Cell]) -> list[bytes]:
-    """The canonical bytes of each field by itself."""
-    raws = [
-        field.encode() if isinstance(field, str) else b"%d" % field if isinstance(field, int) else field
-        for field in fields
-    ]
+def as_bytes(field: Cell) -> bytes | None:
+    """A field without its length. SQLite's CAST(field AS BLOB) gives the same, and faster."""
+    if isinstance(field, str):
+        return field.encode()
+    return b"%d" % field if isinstance(field, int) else field
+
+
+def encoded(raws: Iterable[bytes | None]) -> list[bytes]:
+    """The canonical bytes of each of these fields by itself."""
     return [_ABSENT if raw is None else _LENGTHS[len(raw)] + raw for raw in raws]
 
 
 def canonical(*fields: Cell) -> bytes:
     """These fields as bytes, in this order."""
-    return b"".join(encoded(fields))
+    return b"".join(encoded(map(as_bytes, fields)))
 
 
 _ORDER_PREFIXES = {
-    instruction: canonical("interbank/order/v1", purpose)
+    instruction.encode(): canonical("interbank/order/v1", purpose)
     for instruction, purpose in {
         "": "transfer",
         "DEPOSIT": "deposit",
@@ -62,9 +65,9 @@ _ORDER_PREFIXES = {
 _ID_PREFIX = canonical("interbank/transfer/v1")
 
 
-def fingerprint(order: bytes, instruction: str = "") -> bytes:
+def fingerprint(order: bytes, instruction: bytes = b"") -> bytes:
     """SHA-256 over "interbank/order/v1", what the order is for, and `order`: the canonical bytes of ORDER_FIELDS."""
-    prefix = _ORDER_PREFIXES.get(instruction) or _ORDER_PREFIXES[""]
+    prefix = _ORDER_PREFIXES.get(instruction) or _ORDER_PREFIXES[b""]
     return hashlib.sha256(prefix + order).digest()
 
 

@@ -64,16 +64,14 @@ def judge(case: Case) -> Iterator[Finding]:
 
 def claims(case: Case) -> Iterator[tuple[str, Evidence]]:
     """The records of other files that rows name as evidence, and who names each."""
-    if case.journal:
-        yield "journal", case.journal.debit
-        yield "journal", case.journal.credit
-    for bank, row in case.banks.items():
-        yield bank, row.evidence
-        yield bank, row.conclusion_evidence
+    rows: list[tuple[str, JournalRow | BankRow]] = [("journal", case.journal)] if case.journal else []
+    for name, row in (*rows, *case.banks.items()):
+        for named in row.evidence:
+            yield name, named
 
 
 def _finding(case: Case, kind: Kind, message: str) -> Finding:
-    return Finding(kind, "", short(case.transfer_id), message, case.transfer_id.hex())
+    return Finding(kind, "", short(case.first.transfer_id), message, case.first.transfer_id.hex())
 
 
 def _journal_knows(case: Case) -> Iterator[Finding]:
@@ -81,19 +79,21 @@ def _journal_knows(case: Case) -> Iterator[Finding]:
         return
     words = ", ".join(f"{bank} {row.word}" for bank, row in case.banks.items())
     moved = any(row.moved is not None for row in case.banks.values())
-    what = f"{grouped(case.amount, case.currency)} {case.currency} moved" if moved else "nothing moved"
+    what = (
+        f"{grouped(case.first.amount, case.first.currency)} {case.first.currency} moved" if moved else "nothing moved"
+    )
     yield _finding(case, Kind.NOT_IN_THE_JOURNAL, f"not in the journal; {words}; {what}")
 
 
 def _strangers(case: Case) -> Iterator[Finding]:
-    for bank in case.banks.keys() - {case.payer_bank, case.payee_bank}:
-        message = f"{bank} has {case.banks[bank].word} of a transfer {case.payer_bank} → {case.payee_bank}"
+    for bank in case.banks.keys() - {case.first.payer_bank, case.first.payee_bank}:
+        message = f"{bank} has {case.banks[bank].word} of a transfer {case.first.payer_bank} → {case.first.payee_bank}"
         yield _finding(case, Kind.STRANGE_BANK, message)
 
 
 def _one_amount(case: Case) -> Iterator[Finding]:
     """What was ordered and what the entries moved: one line with all of them, if they differ."""
-    amounts = [("journal", int(case.journal.order[5] or 0))] if case.journal else []
+    amounts = [("journal", case.journal.amount)] if case.journal else []
     for bank, row in case.banks.items():
         moved = row.amount if row.moved is None else row.moved
         amounts.append((bank, moved))
@@ -102,7 +102,7 @@ def _one_amount(case: Case) -> Iterator[Finding]:
         if row.returned not in (None, moved):
             amounts.append((f"{bank}'s return", int(row.returned or 0)))
     if len({amount for _, amount in amounts}) > 1:
-        message = ", ".join(f"{name} {grouped(amount, case.currency)}" for name, amount in amounts)
+        message = ", ".join(f"{name} {grouped(amount, case.first.currency)}" for name, amount in amounts)
         yield _finding(case, Kind.AMOUNTS_DIFFER, message)
 
 
@@ -128,11 +128,11 @@ def _one_order(case: Case) -> Iterator[Finding]:
 
 
 def _states(case: Case) -> Iterator[Finding]:
-    payer = case.word(case.payer_bank)
-    payee = None if case.in_one_bank else case.word(case.payee_bank)
-    sides = [f"{case.payer_bank} {payer or 'not here'}"]
+    payer = case.word(case.first.payer_bank)
+    payee = None if case.in_one_bank else case.word(case.first.payee_bank)
+    sides = [f"{case.first.payer_bank} {payer or 'not here'}"]
     if not case.in_one_bank:
-        sides.append(f"{case.payee_bank} {payee or 'not here'}")
+        sides.append(f"{case.first.payee_bank} {payee or 'not here'}")
     if kind := _money_made_or_lost(payer, payee):
         yield _finding(case, kind, ", ".join(sides))
     elif not (_banks_agree(case, payer, payee) and _journal_agrees(case, payer, payee)):

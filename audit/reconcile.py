@@ -73,7 +73,7 @@ def _count(case: Case, counts: _Counts) -> None:
     counts.three_ways += case.three_ways
     if case.journal:
         counts.states[case.journal.state] += 1
-    for bank in {case.payer_bank, case.payee_bank} - case.heads.keys():
+    for bank in {case.first.payer_bank, case.first.payee_bank} - case.heads.keys():
         counts.without_file[bank] += 1
     for bank, row in case.banks.items():
         counts.in_clearing[bank] += row.in_clearing
@@ -85,26 +85,32 @@ def _count(case: Case, counts: _Counts) -> None:
 
 def _under_way(case: Case) -> UnderWay | None:
     """The payment's money, if it left the payer and is not with the payee as far as the files know."""
-    payer = case.banks.get(case.payer_bank)
-    if payer is None or payer.word != "DEBITED" or case.word(case.payee_bank) == "CREDITED":
+    payer = case.banks.get(case.first.payer_bank)
+    if payer is None or payer.word != "DEBITED" or case.word(case.first.payee_bank) == "CREDITED":
         return None
     state = case.journal.state if case.journal else ""
-    if case.word(case.payee_bank) is None and state in FINAL:
+    if case.word(case.first.payee_bank) is None and state in FINAL:
         return None
     return UnderWay(
-        case.transfer_id.hex(), case.payer_bank, case.payee_bank, case.amount, case.currency, state, payer.recorded_at
+        case.first.transfer_id.hex(),
+        case.first.payer_bank,
+        case.first.payee_bank,
+        case.first.amount,
+        case.first.currency,
+        state,
+        payer.recorded_at,
     )
 
 
 def _count_missing(case: Case, counts: _Counts) -> None:
     """Rows that an incomplete file lacks: it should have them, or others name records behind its end."""
     beyond = {named.bank for _, named in claims(case) if (named.record_id or 0) > case.heads.get(named.bank or "", 0)}
-    for bank in case.incomplete & {case.payer_bank, case.payee_bank}:
+    for bank in case.incomplete & {case.first.payer_bank, case.first.payee_bank}:
         if bank in beyond or bank not in case.banks:
             counts.missing_rows[bank] += 1
             paid = case.journal is not None and case.journal.state == "COMPLETED"
-            if bank == case.payee_bank and bank not in case.banks and paid:
-                counts.missing_credits[bank] += case.amount
+            if bank == case.first.payee_bank and bank not in case.banks and paid:
+                counts.missing_credits[bank] += case.first.amount
 
 
 def _incomplete(files: Files, seen: Seen, counts: _Counts) -> Iterator[Finding]:

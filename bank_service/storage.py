@@ -6,7 +6,7 @@ Set-based: the number of statements does not depend on the size of the batch. Pl
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, select, text, tuple_, update
+from sqlalchemy import Connection, bindparam, select, text, tuple_
 
 from bank_service.books import CASH, CLEARING, Account, Book, Decision, Gathered, Grant
 from bank_service.ledger import grant_hash
@@ -24,7 +24,7 @@ from bank_service.tables import (
     records,
 )
 from interbank.instructions import NO_HEAD, Head, Instruction, OutcomeKind
-from interbank.storage.rows import execute_rows, insert_rows
+from interbank.storage.rows import delete_rows, insert_rows, update_rows
 
 _concluding = records.alias("concluding")
 _returning = entries.alias("return_entry")
@@ -79,8 +79,6 @@ _GRANTS = select(grants.c.grant_hash, grants.c.account, grants.c.username, grant
     grants.c.grant_hash.in_(bindparam("hashes", expanding=True))
 )
 
-_SET_BALANCE = update(accounts).where(accounts.c.account == bindparam("number")).values(balance=bindparam("balance"))
-_CLOSE_DEBIT = delete(open_debits).where(open_debits.c.record_id == bindparam("debited"))
 _SEE_HEAD = text(
     "INSERT INTO counterpart_heads (bank, record_id, chain_hash) VALUES (:bank, :record_id, :chain_hash) "
     "ON CONFLICT (bank) DO UPDATE SET record_id = excluded.record_id, chain_hash = excluded.chain_hash "
@@ -175,7 +173,7 @@ def _decision(row: Any) -> Decision:
 
 
 def store(connection: Connection, book: Book) -> None:
-    """Write what the batch gathered: one statement per table."""
+    """Write what the batch gathered, table by table."""
     gathered: Gathered = book.gathered
     for table, rows in (
         (records, gathered.records),
@@ -187,8 +185,9 @@ def store(connection: Connection, book: Book) -> None:
         (open_debits, gathered.opened_debits),
     ):
         insert_rows(connection, table, rows)
-    execute_rows(connection, _SET_BALANCE, [(book.accounts[n].balance, n) for n in gathered.moved])
-    execute_rows(connection, _CLOSE_DEBIT, [(record_id,) for record_id in gathered.closed_debits])
+    balances = [(number, book.accounts[number].balance) for number in gathered.moved]
+    update_rows(connection, accounts.c.account, [accounts.c.balance], balances)
+    delete_rows(connection, open_debits.c.record_id, gathered.closed_debits)
     if gathered.heads:
         connection.execute(
             _SEE_HEAD,

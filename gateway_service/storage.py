@@ -9,7 +9,7 @@ from gateway_service.tables import banks, transfers
 from gateway_service.transfer import State, Transfer
 from interbank.instructions import Evidence, Head, OutcomeKind
 from interbank.orders import Order
-from interbank.storage.rows import execute_rows, insert_rows
+from interbank.storage.rows import insert_rows, update_rows
 
 _COLUMNS = (
     transfers.c.transfer_id,
@@ -45,19 +45,15 @@ _BY_KEYS: Select[Any] = select(*_COLUMNS).where(
 _BY_IDS: Select[Any] = select(*_COLUMNS).where(transfers.c.transfer_id.in_(bindparam("ids", expanding=True)))
 _UNFINISHED: Select[Any] = select(*_COLUMNS).where(transfers.c.finished_at.is_(None)).order_by(transfers.c.journal_id)
 
-_SAVE = (
-    update(transfers)
-    .where(transfers.c.transfer_id == bindparam("id"), transfers.c.finished_at.is_(None))
-    .values(
-        state=bindparam("new_state"),
-        reason=bindparam("new_reason"),
-        finished_at=bindparam("new_finished_at"),
-        debit_record_id=bindparam("new_debit_record_id"),
-        debit_chain_hash=bindparam("new_debit_chain_hash"),
-        credit_outcome=bindparam("new_credit_outcome"),
-        credit_record_id=bindparam("new_credit_record_id"),
-        credit_chain_hash=bindparam("new_credit_chain_hash"),
-    )
+_SAVED = (
+    transfers.c.state,
+    transfers.c.reason,
+    transfers.c.finished_at,
+    transfers.c.debit_record_id,
+    transfers.c.debit_chain_hash,
+    transfers.c.credit_outcome,
+    transfers.c.credit_record_id,
+    transfers.c.credit_chain_hash,
 )
 _SUSPEND = update(transfers).where(transfers.c.transfer_id == bindparam("id")).values(suspended=bindparam("cause"))
 _SEE_HEAD = text(
@@ -117,7 +113,8 @@ def add_transfers(connection: Connection, new: Sequence[Transfer]) -> None:
 
 def save_transfers(connection: Connection, changed: Sequence[Transfer]) -> None:
     """Write how far these transfers have come, and why some were suspended; a final row keeps its answer."""
-    execute_rows(connection, _SAVE, [(*_changes(transfer), transfer.transfer_id) for transfer in changed])
+    rows = [(transfer.transfer_id, *_changes(transfer)) for transfer in changed]
+    update_rows(connection, transfers.c.transfer_id, _SAVED, rows, only_if="finished_at IS NULL")
     suspended = [{"id": t.transfer_id, "cause": t.suspended} for t in changed if t.suspended]
     if suspended:
         connection.execute(_SUSPEND, suspended)
@@ -199,7 +196,7 @@ def _row(journal_id: int, transfer: Transfer) -> tuple[Any, ...]:
 
 
 def _changes(transfer: Transfer) -> tuple[Any, ...]:
-    """The columns that `_SAVE` sets, in its order."""
+    """The columns of `_SAVED`, in that order."""
     debit, credit = transfer.debit, transfer.credit
     return (
         transfer.state.value,

@@ -12,6 +12,10 @@ from typing import Any
 
 from interbank.refusals import Reason, Refused
 
+SWITCH_SECONDS = 0.0005
+"""How long a busy thread keeps Python's lock while another waits for it. The writing thread lets go of it at every
+statement; with Python's own 5 ms it would wait that long for each while the event loop is busy."""
+
 
 class ProcessLock:
     """A lock file beside a database, held for the life of the process that serves it. Whoever can take the lock knows
@@ -46,6 +50,7 @@ async def stop_requested() -> None:
 
 def run_process(serve: Coroutine[Any, Any, None]) -> None:
     """Run a server to its end. A refusal to start is one line for people, and exit code 1."""
+    sys.setswitchinterval(SWITCH_SECONDS)
     try:
         asyncio.run(serve)
     except Refused as refused:

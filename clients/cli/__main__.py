@@ -188,6 +188,8 @@ def cancel(transfer_id: str | None, _rest: tuple[str, ...]) -> None:
 
 def main(arguments: Sequence[str] | None = None, *, prog_name: str | None = "interbank") -> NoReturn:
     """The console script `interbank`."""
+    # gRPC would write its own lines about lost connections between ours; it reads this when it is loaded.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     interbank.main(arguments, prog_name=prog_name)
     raise AssertionError("a command line ends by exiting")
 

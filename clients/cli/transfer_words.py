@@ -262,11 +262,13 @@ def _why(transfer: Transfer, now: datetime) -> str:
     if doubt is None:
         return "" if transfer.final or transfer.suspended else "nothing is late: it is being carried out."
     cause = f": {doubt.cause}" if doubt.cause else ""
-    return f"{doubt.waiting_for} does not answer{cause}, asked {_times(doubt)} since {clock(doubt.since, now)}"
+    return f"{doubt.waiting_for} does not answer{cause}{_asked(doubt)} since {clock(doubt.since, now)}."
 
 
-def _times(doubt: InDoubt) -> str:
-    return "once" if doubt.attempts == 1 else f"{doubt.attempts} times"
+def _asked(doubt: InDoubt) -> str:
+    if doubt.attempts == 0:
+        return ","
+    return ", asked once" if doubt.attempts == 1 else f", asked {doubt.attempts} times"
 
 
 def _next_time(transfer: Transfer, now: datetime) -> str:

@@ -95,7 +95,8 @@ def _status_of_all(desk: Desk) -> None:
         say("\n".join(_never_arrived(saved).lines))
     if not unfinished and not lost:
         say("nothing of yours is under way: every payment is final")
-    click.get_current_context().exit(errors.NOT_FINAL if unfinished or lost else 0)
+    unknown = [saved for saved in lost if saved.state != NOT_ACCEPTED]
+    click.get_current_context().exit(errors.NOT_FINAL if unfinished or unknown else 0)
 
 
 def _news_of_saved(desk: Desk) -> list[SavedOrder]:

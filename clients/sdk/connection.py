@@ -112,7 +112,7 @@ class Connection:
     def _refused(self, error: grpc.RpcError, request_id: str) -> Refused:
         refused = from_rpc_error(error)
         if refused.reason is Reason.GATEWAY_UNREACHABLE:
-            refused = Refused(refused.reason, f"no answer from the gateway at {self.address} ({cause(error)})")
+            refused = _no_answer(self.address, cause(error))
         refused.request_id = refused.request_id or request_id
         return refused
 
@@ -167,4 +167,11 @@ def no_connection(address: str, details: str, why: str) -> Refused:
         return Refused(Reason.GATEWAY_FOREIGN, f"the gateway at {address} belongs to another network")
     if "WRONG_VERSION_NUMBER" in details:
         return Refused(Reason.GATEWAY_UNREACHABLE, f"what listens at {address} is no gateway: it does not speak TLS")
-    return Refused(Reason.GATEWAY_UNREACHABLE, f"no answer from the gateway at {address} ({why})")
+    if "errors resolving" in details:
+        why = "the name is not known"
+    return _no_answer(address, why)
+
+
+def _no_answer(address: str, why: str) -> Refused:
+    known = f" ({why})" if why != "no answer" else ""
+    return Refused(Reason.GATEWAY_UNREACHABLE, f"no answer from the gateway at {address}{known}")

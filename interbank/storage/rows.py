@@ -1,30 +1,77 @@
-"""Rows to the database as the tuples that they are: the path of a payment pays for no mapping of each value."""
+"""Many rows to the database with few statements, each row as the tuple that it is.
 
-from collections.abc import Sequence
+SQLite's driver lets go of Python's lock and takes it back at every step of a statement. One step per row, as with
+executemany, makes a writing thread queue for the lock a thousand times per batch behind a busy event loop; a statement
+of many rows is one step. Their numbers are few and fixed, so that the driver finds each statement prepared.
+"""
+
+from collections.abc import Iterator, Sequence
 from functools import cache
+from itertools import chain
 from typing import Any
 
-from sqlalchemy import Connection, Dialect, Table, insert
-from sqlalchemy.sql.expression import UpdateBase
+from sqlalchemy import Column, Connection, Table
+
+Row = tuple[Any, ...]
+
+_CHUNKS = (64, 8, 1)
 
 
-def insert_rows(connection: Connection, table: Table, rows: Sequence[tuple[Any, ...]]) -> None:
-    """Insert whole rows, each in the order of the table's columns, with one statement."""
-    if rows:
-        connection.exec_driver_sql(_insert_sql(table, connection.dialect), list(rows))
+def insert_rows(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
+    """Insert whole rows, each in the order of the table's columns."""
+    for chunk in _chunked(rows):
+        connection.exec_driver_sql(_insert(table, len(chunk)), tuple(chain.from_iterable(chunk)))
 
 
-def execute_rows(connection: Connection, statement: UpdateBase, rows: Sequence[tuple[Any, ...]]) -> None:
-    """Execute an UPDATE or DELETE once for each row, whose values stand in the order of the statement's parameters."""
-    if rows:
-        connection.exec_driver_sql(_sql(statement, connection.dialect), list(rows))
+def update_rows(
+    connection: Connection, key: Column[Any], columns: Sequence[Column[Any]], rows: Sequence[Row], *, only_if: str = ""
+) -> None:
+    """Update one row of the table for each of `rows`: the value of `key`, then those of `columns`. No key twice. Rows
+    that do not meet the condition `only_if` stay as they are."""
+    for chunk in _chunked(rows):
+        sql = _update(key, tuple(columns), only_if, len(chunk))
+        connection.exec_driver_sql(sql, tuple(chain.from_iterable(chunk)))
+
+
+def delete_rows(connection: Connection, key: Column[Any], values: Sequence[Any]) -> None:
+    """Delete the rows whose `key` is one of `values`."""
+    for chunk in _chunked(values):
+        connection.exec_driver_sql(_delete(key, len(chunk)), tuple(chunk))
+
+
+def _chunked(rows: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    start = 0
+    for size in _CHUNKS:
+        while len(rows) - start >= size:
+            yield rows[start : start + size]
+            start += size
 
 
 @cache
-def _insert_sql(table: Table, dialect: Dialect) -> str:
-    return str(insert(table).compile(dialect=dialect))
+def _insert(table: Table, rows: int) -> str:
+    return f"INSERT INTO {table.name} ({_names(table.columns.values())}) VALUES {_places(len(table.columns), rows)}"
 
 
 @cache
-def _sql(statement: UpdateBase, dialect: Dialect) -> str:
-    return str(statement.compile(dialect=dialect))
+def _update(key: Column[Any], columns: tuple[Column[Any], ...], only_if: str, rows: int) -> str:
+    table = key.table.name
+    given = ", ".join(f"{column.name} = given.{column.name}" for column in columns)
+    return (
+        f"WITH given ({_names((key, *columns))}) AS (VALUES {_places(1 + len(columns), rows)}) "
+        f"UPDATE {table} SET {given} FROM given WHERE {table}.{key.name} = given.{key.name}"
+        f"{f' AND {table}.{only_if}' if only_if else ''}"
+    )
+
+
+@cache
+def _delete(key: Column[Any], rows: int) -> str:
+    return f"DELETE FROM {key.table.name} WHERE {key.name} IN ({', '.join('?' * rows)})"
+
+
+def _names(columns: Sequence[Column[Any]]) -> str:
+    return ", ".join(column.name for column in columns)
+
+
+def _places(columns: int, rows: int) -> str:
+    row = f"({', '.join('?' * columns)})"
+    return ", ".join([row] * rows)

@@ -1,0 +1,37 @@
+"""What every process of the load does alike: run apart from the servers, and hold a connection for each client."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from typing import ParamSpec, TypeVar
+
+import grpc
+
+from certs.credentials import customer_credentials
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_CONNECTED_WITHIN = 10.0
+_OWN_CONNECTION = ("grpc.use_local_subchannel_pool", 1)
+"""Without it, all channels of a process to one address share a connection."""
+
+
+def apart(work: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
+    """Call `work` in a new process of its own; its module must be importable, and all that goes in or out picklable."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
+        return process.submit(work, *arguments, **named).result()
+
+
+@contextlib.asynccontextmanager
+async def connections(address: str, authority: bytes, count: int) -> AsyncIterator[list[grpc.aio.Channel]]:
+    """So many TLS connections to one address, all of them up."""
+    credentials = customer_credentials(authority)
+    channels = [grpc.aio.secure_channel(address, credentials, options=[_OWN_CONNECTION]) for _ in range(count)]
+    try:
+        await asyncio.wait_for(asyncio.gather(*(channel.channel_ready() for channel in channels)), _CONNECTED_WITHIN)
+        yield channels
+    finally:
+        await asyncio.gather(*(channel.close() for channel in channels))

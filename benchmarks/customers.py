@@ -1,0 +1,76 @@
+"""Opens the accounts that pay and are paid, and logs their owners in."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from benchmarks.network import Running
+from benchmarks.orders import Payee
+from benchmarks.plan import BANKS, DEPOSIT, Plan
+from clients.launcher.demo_accounts import FIRST_ADMIN_PASSWORD
+from clients.sdk import Client
+from clients.sdk.records import NewAccount
+
+FIRST_ACCOUNT = 1001
+_PASSWORD = "correct-horse-battery-staple"  # noqa: S105 (of accounts that live for minutes)
+_LOGINS_AT_A_TIME = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Payer:
+    """A customer's session, and the one account that he pays from."""
+
+    bank: str
+    account: int
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Customers:
+    """Everybody: who pays by himself, whom anybody may pay, and the operator who pays for banks."""
+
+    payers: tuple[Payer, ...]
+    payees: dict[str, tuple[Payee, ...]]
+    operator_token: str
+
+
+def open_customers(running: Running, plan: Plan) -> Customers:
+    """Open the plan's accounts at every bank, those of the first few with a password; register and log these in. Raises
+    Refused."""
+    payees = {
+        bank: tuple(Payee(FIRST_ACCOUNT + n, _username(bank, n)) for n in range(plan.accounts_per_bank))
+        for bank in BANKS
+    }
+    users = [(BANKS[n % len(BANKS)], n // len(BANKS)) for n in range(plan.users)]
+    with Client(running.address, running.authority) as operator:
+        operator.sessions.login("admin", FIRST_ADMIN_PASSWORD)
+        with ThreadPoolExecutor(len(BANKS)) as pool:
+            jobs = [
+                pool.submit(
+                    operator.admin.open_accounts, bank, _new_accounts(payees[bank], sum(bank == b for b, _ in users))
+                )
+                for bank in BANKS
+            ]
+            for job in jobs:
+                job.result()
+    with ThreadPoolExecutor(_LOGINS_AT_A_TIME) as pool:
+        payers = tuple(pool.map(lambda user: _log_in(running, user[0], payees[user[0]][user[1]]), users))
+    return Customers(payers, payees, operator.token)
+
+
+def _new_accounts(payees: Sequence[Payee], with_password: int) -> list[NewAccount]:
+    return [
+        NewAccount(payee.name, payee.account, DEPOSIT, _PASSWORD if n < with_password else "")
+        for n, payee in enumerate(payees)
+    ]
+
+
+def _log_in(running: Running, bank: str, user: Payee) -> Payer:
+    with Client(running.address, running.authority) as client:
+        client.sessions.register(user.name, bank, user.account, _PASSWORD)
+        token = client.sessions.login(user.name, _PASSWORD, bank=bank, device="benchmark").token
+    return Payer(bank, user.account, token)
+
+
+def _username(bank: str, number: int) -> str:
+    return f"{bank.lower()}-{number:04}"

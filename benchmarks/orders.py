@@ -1,0 +1,68 @@
+"""Random payments between banks. No input or output."""
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from benchmarks.plan import CURRENCY
+from protos.v1 import order_pb2
+
+
+@dataclass(frozen=True, slots=True)
+class Payee:
+    """An account and in whose name it stands."""
+
+    account: int
+    name: str
+
+
+class Payment(NamedTuple):
+    """What must stand in the books once for every order that was acknowledged."""
+
+    transfer_id: bytes
+    payer_bank: str
+    payer_account: int
+    payee_bank: str
+    payee_account: int
+    minor_units: int
+
+
+class Orders:
+    """Makes orders to a random payee at another bank, each over an amount of its own: `first_amount` minor units, then
+    one more each time. Keys begin with `label`, which no other source of orders may share."""
+
+    def __init__(self, payees: Mapping[str, Sequence[Payee]], *, first_amount: int, label: str) -> None:
+        self._payees = payees
+        self._others = {bank: [other for other in payees if other != bank] for bank in payees}
+        self._amount = first_amount
+        self._label = label
+        self._chance = random.Random(label)  # noqa: S311 (the same orders every time)
+
+    def from_account(self, bank: str, account: int) -> order_pb2.Order:
+        """The next order, paid from this account."""
+        payee_bank = self._chance.choice(self._others[bank])
+        payee = self._chance.choice(self._payees[payee_bank])
+        amount, self._amount = self._amount, self._amount + 1
+        return order_pb2.Order(
+            payer_bank=bank,
+            payer_account=account,
+            payee_bank=payee_bank,
+            payee_account=payee.account,
+            payee_name=payee.name,
+            minor_units=amount,
+            currency=CURRENCY,
+            reference="benchmark",
+            idempotency_key=f"{self._label}-{amount}",
+        )
+
+    def from_any_account(self, bank: str) -> order_pb2.Order:
+        """The next order, paid from a random account of this bank."""
+        return self.from_account(bank, self._chance.choice(self._payees[bank]).account)
+
+
+def payment(transfer_id: bytes, order: order_pb2.Order) -> Payment:
+    """What an acknowledged order must have become."""
+    return Payment(
+        transfer_id, order.payer_bank, order.payer_account, order.payee_bank, order.payee_account, order.minor_units
+    )

@@ -1,0 +1,63 @@
+"""How much is measured, and with how many clients. No input or output."""
+
+from dataclasses import dataclass
+
+BANKS = ("NORTH", "SOUTH", "EAST")
+CURRENCY = "EUR"
+CLIENTS = 64
+"""Customers who pay at the same time, one payment after the other, each over a connection of his own."""
+
+BATCH = 1000
+"""Orders in one SubmitTransfers: as many as the gateway takes."""
+
+BATCHES_IN_FLIGHT = 6
+"""Batches that the operator has under way at the same time, two for each paying bank."""
+
+DEPOSIT = 100_000_000
+"""Minor units that every account is opened with: enough for all that it will be told to pay."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Numbers of things, and seconds. `users` are logged in; where they are fewer than CLIENTS, several clients share a
+    session, because every login costs two passwords' worth of bcrypt."""
+
+    accounts_per_bank: int
+    users: int
+    repeats: int
+    warm_up: float
+    one_by_one: float
+    batched: float
+    latency: float
+    echo: float
+    disk: float
+    postgres: float
+    postgres_scale: int
+
+
+FULL = Plan(
+    accounts_per_bank=2000,
+    users=CLIENTS,
+    repeats=3,
+    warm_up=4.0,
+    one_by_one=8.0,
+    batched=8.0,
+    latency=5.0,
+    echo=2.0,
+    disk=1.0,
+    postgres=5.0,
+    postgres_scale=32,
+)
+QUICK = Plan(
+    accounts_per_bank=500,
+    users=6,
+    repeats=1,
+    warm_up=2.0,
+    one_by_one=4.0,
+    batched=4.0,
+    latency=2.0,
+    echo=1.0,
+    disk=0.5,
+    postgres=2.0,
+    postgres_scale=10,
+)

@@ -1,0 +1,106 @@
+"""The peer that everybody knows: PostgreSQL with pgbench's TPC-B, in a directory of its own, gone afterwards."""
+
+import contextlib
+import os
+import pwd
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+_DEBIAN = "/usr/lib/postgresql"
+_DATABASE = "postgres"
+_UNPRIVILEGED = "postgres"
+HOW_TO_GET_IT = "apt install postgresql"
+
+
+class NoPostgres(Exception):
+    """There is none to be had here; says why, and what would bring it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pgbench:
+    """A PostgreSQL that runs with its own settings (every commit synced), on a socket in `directory`."""
+
+    directory: Path
+    pgbench: str
+    user: str | None
+
+    def transactions_per_second(self, clients: int, seconds: float) -> float:
+        """TPC-B with prepared statements: three updates, a select and an insert per transaction."""
+        words = ("-n", "-M", "prepared", "-c", str(clients), "-j", str(os.cpu_count() or 1), "-T", f"{seconds:.0f}")
+        told = _run(self.user, self.directory, self.pgbench, "-h", str(self.directory), *words, _DATABASE)
+        found = re.search(r"^tps = ([0-9.]+)", told, re.MULTILINE)
+        if found is None:
+            raise NoPostgres("pgbench did not say how fast it was")
+        return float(found[1])
+
+
+@contextlib.contextmanager
+def running_postgres(parent: Path, scale: int) -> Iterator[Pgbench]:
+    """Make a database cluster below `parent`, start it, and fill pgbench's tables (100,000 accounts for each unit of
+    `scale`). Raises NoPostgres."""
+    initdb, pg_ctl, pgbench = map(_find, ("initdb", "pg_ctl", "pgbench"))
+    user = _unprivileged()
+    directory = Path(tempfile.mkdtemp(prefix="interbank-pgbench-", dir=parent))
+    try:
+        if user is not None:
+            shutil.chown(directory, user)
+        data = directory / "data"
+        _run(user, directory, initdb, "--pgdata", str(data), "--auth", "trust", "--username", _DATABASE, "--no-sync")
+        options = f"-c listen_addresses='' -c unix_socket_directories='{directory}'"
+        log = str(directory / "log")
+        _run(user, directory, pg_ctl, "--pgdata", str(data), "--wait", "--log", log, "--options", options, "start")
+        try:
+            _run(user, directory, pgbench, "-h", str(directory), "-i", "-q", "-s", str(scale), _DATABASE)
+            yield Pgbench(directory, pgbench, user)
+        finally:
+            _run(user, directory, pg_ctl, "--pgdata", str(data), "--wait", "--mode", "immediate", "stop")
+    finally:
+        shutil.rmtree(directory)
+
+
+def _find(program: str) -> str:
+    """Debian keeps the server's programs out of the way, one directory for each version."""
+    versions = sorted(Path(_DEBIAN).glob("*/bin"), key=lambda path: float(path.parent.name), reverse=True)
+    found = shutil.which(program, path=os.pathsep.join([os.environ.get("PATH", ""), *map(str, versions)]))
+    if found is None:
+        raise NoPostgres(f"no {program} here: {HOW_TO_GET_IT}")
+    return found
+
+
+def _unprivileged() -> str | None:
+    """PostgreSQL refuses to run as root; its own user serves then."""
+    if os.geteuid() != 0:
+        return None
+    try:
+        pwd.getpwnam(_UNPRIVILEGED)
+    except KeyError:
+        raise NoPostgres(f"it does not run as root, and there is no user {_UNPRIVILEGED}: {HOW_TO_GET_IT}") from None
+    return _UNPRIVILEGED
+
+
+def _run(user: str | None, directory: Path, *command: str) -> str:
+    environment = {"PATH": os.environ.get("PATH", ""), "HOME": str(directory), "PGUSER": _DATABASE, "LC_ALL": "C"}
+    log = directory.parent / f"{directory.name}.out"
+    # Into a file: a server that was started would keep a pipe open, and us waiting.
+    with log.open("w+") as output:
+        done = subprocess.run(  # noqa: S603 (the command is put together by us)
+            command,
+            cwd=directory,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            user=user,
+            check=False,
+        )
+        output.seek(0)
+        told = output.read()
+    log.unlink()
+    if done.returncode:
+        raise NoPostgres(f"{Path(command[0]).name} failed: {told.strip().splitlines()[-1] if told.strip() else ''}")
+    return told
