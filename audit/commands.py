@@ -11,26 +11,29 @@ from pathlib import Path
 
 from audit import schema
 from audit.describe import Description, describe
-from audit.files import opened
+from audit.files import Files, opened
 from audit.findings import Finding, Kind
+from audit.parallel import checking
 from audit.reconcile import Reconciled, confirmed, reconcile_files
 from audit.report import FileReport, Report, Totals
-from audit.verify import CHECKED_IN_A_BANK, CHECKED_IN_THE_JOURNAL, totals, verify_file
+from audit.verify import CHECKED_IN_A_BANK, CHECKED_IN_THE_JOURNAL, UNREADABLE, totals
 
 _UNUSABLE = frozenset({Kind.TABLE_ALTERED, Kind.FILE_UNREADABLE})
 
 
 def verify(places: Sequence[Path]) -> Report:
     """Audit everything: each file by itself, then all of them against each other. Raises CannotAudit."""
-    with opened(places) as files:
-        own = [finding for file in files.all for finding in verify_file(file)]
+    with opened(places) as files, checking(files) as checked:
         description = describe(files)
+        attempt = _reconciled_if_readable(files)
+        own = checked()
         unusable = {finding.where for finding in own if finding.kind in _UNUSABLE}
         usable = files.without(unusable)
-        money, across = totals(usable), reconcile_files(usable)
+        across = attempt if attempt and not unusable else reconcile_files(usable)
+        money = totals(usable)
     across, looks = _looked_again(places, unusable, across, live=files.live)
-    checked = (CHECKED_IN_A_BANK if files.banks else ()) + (CHECKED_IN_THE_JOURNAL if files.gateway else ())
-    return _report("verify", description, own, unusable, money, across, looks, checked)
+    checks = (CHECKED_IN_A_BANK if files.banks else ()) + (CHECKED_IN_THE_JOURNAL if files.gateway else ())
+    return _report("verify", description, own, unusable, money, across, looks, checks)
 
 
 def reconcile(places: Sequence[Path]) -> Report:
@@ -43,6 +46,14 @@ def reconcile(places: Sequence[Path]) -> Report:
         money, across = totals(usable), reconcile_files(usable)
     across, looks = _looked_again(places, unusable, across, live=files.live)
     return _report("reconcile", description, own, unusable, money, across, looks, ())
+
+
+def _reconciled_if_readable(files: Files) -> Reconciled | None:
+    """The files against each other; nothing if one of them cannot be read, which its own checks will say."""
+    try:
+        return reconcile_files(files)
+    except UNREADABLE:
+        return None
 
 
 def _looked_again(

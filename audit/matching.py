@@ -14,7 +14,8 @@ _ORDER = ", ".join(f"o.{column}" for column in ORDER_FIELDS)
 
 # Cash in and out of one bank is no business of the journal's: those outcomes are left out.
 _AT_BANK = f"""
-SELECT o.transfer_id, {_ORDER}, o.fingerprint, o.principal, o.record_id, r.chain_hash, r.recorded_at, o.outcome, e.amount,
+SELECT o.transfer_id, {_ORDER}, o.fingerprint, o.principal,
+       o.record_id, r.chain_hash, r.recorded_at, o.outcome, e.amount,
        o.evidence_bank, o.evidence_kind, o.evidence_record_id, o.evidence_chain_hash,
        c.outcome, c.record_id, d.chain_hash, b.amount,
        c.evidence_bank, c.evidence_kind, c.evidence_record_id, c.evidence_chain_hash

@@ -55,11 +55,12 @@ _TWICE = {
     "outcomes of one transfer": "SELECT transfer_id, count(*) FROM outcomes GROUP BY transfer_id HAVING count(*) > 1",
     "conclusions of one debit": """
 SELECT transfer_id, count(*) FROM conclusions GROUP BY transfer_id HAVING count(*) > 1""",
-    "orders under one key of one principal": """
-SELECT min(transfer_id), count(*) FROM outcomes
-WHERE instruction IN ('DEBIT', 'BOOK_TRANSFER', 'DEPOSIT', 'WITHDRAW', 'ADD_MONEY')
-GROUP BY principal, idempotency_key HAVING count(*) > 1""",
 }
+_KEY_TWICE = """
+SELECT principal, idempotency_key, count(*) FROM outcomes
+WHERE instruction IN ('DEBIT', 'BOOK_TRANSFER', 'DEPOSIT', 'WITHDRAW', 'ADD_MONEY')
+GROUP BY principal, idempotency_key HAVING count(*) > 1
+"""
 
 _OPEN_IS = "SELECT record_id, transfer_id, account FROM open_debits"
 _OPEN_SHOULD_BE = """
@@ -81,6 +82,8 @@ def check(connection: sqlite3.Connection, bank: str, money: Money) -> Iterator[F
     for what, statement in _TWICE.items():
         for found_id, times in connection.execute(statement):
             yield Finding(Kind.ANSWERED_TWICE, bank, short(found_id), f"{times} {what}", found_id.hex())
+    for principal, key, times in connection.execute(_KEY_TWICE):
+        yield Finding(Kind.ANSWERED_TWICE, bank, f"key {key!r} of {principal}", f"{times} orders under one key")
     yield from _open_debits(connection, bank)
 
 

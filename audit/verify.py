@@ -20,6 +20,10 @@ CHECKED_IN_A_BANK = (
 )
 CHECKED_IN_THE_JOURNAL = ("the journal's numbers, identities, states, times and evidence",)
 
+UNREADABLE = (sqlite3.Error, TypeError, ValueError, AttributeError)
+"""What reading a damaged file can raise: an edit of the raw bytes can put text where a number belongs, and then Python
+cannot count with it either."""
+
 _TOTALS = """
 SELECT coalesce(-sum(balance) FILTER (WHERE kind = 'cash'), 0),
        coalesce(sum(balance) FILTER (WHERE kind = 'customer'), 0),
@@ -63,11 +67,10 @@ def totals(files: Files) -> tuple[Totals, ...]:
 
 
 def _readable(file: OpenFile, check: Iterator[Finding]) -> Iterator[Finding]:
-    """A check's findings, and one more if the file will not be read. An edit of the raw file can put text where a
-    number belongs; then Python cannot count with it either."""
+    """A check's findings, and one more if the file will not be read."""
     try:
         yield from check
-    except (sqlite3.Error, TypeError, ValueError, AttributeError) as error:
+    except UNREADABLE as error:
         yield Finding(Kind.FILE_UNREADABLE, file.name, "file", f"{file.path.name}: {error}")
 
 

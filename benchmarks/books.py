@@ -19,7 +19,8 @@ WHERE o.instruction = ? AND e.entry_id > ?
 ORDER BY o.transfer_id"""
 
 _OTHER_MOVEMENTS = """
-SELECT count(*) FROM entries e LEFT JOIN outcomes o ON o.record_id = e.record_id AND o.instruction IN ('DEBIT', 'CREDIT')
+SELECT count(*) FROM entries e
+LEFT JOIN outcomes o ON o.record_id = e.record_id AND o.instruction IN ('DEBIT', 'CREDIT')
 WHERE o.record_id IS NULL AND e.entry_id > ?"""
 
 _COMPLETED = """
@@ -33,7 +34,9 @@ class Books:
     def __init__(self, gateway: Path, banks: dict[str, Path]) -> None:
         self._gateway = gateway
         self._banks = banks
-        self._last_entries = {bank: self._number(path, "SELECT max(entry_id) FROM entries") for bank, path in banks.items()}
+        self._last_entries = {
+            bank: self._number(path, "SELECT max(entry_id) FROM entries") for bank, path in banks.items()
+        }
         self._last_transfer = self._number(gateway, "SELECT max(journal_id) FROM transfers")
         self._put_in = self._customers_hold()
         self.checked = 0
@@ -54,13 +57,17 @@ class Books:
         for bank, path in self._banks.items():
             if total := self._number(path, "SELECT sum(balance) FROM accounts"):
                 yield f"the accounts of {bank} sum to {total}, not to 0"
-        if under_way := sum(self._number(path, "SELECT balance FROM accounts WHERE account = -2") for path in self._banks.values()):
+        if under_way := sum(
+            self._number(path, "SELECT balance FROM accounts WHERE account = -2") for path in self._banks.values()
+        ):
             yield f"{under_way} minor units are between the banks, and every payment is final"
         if (held := self._customers_hold()) != self._put_in:
             yield f"customers hold {held}, and {self._put_in} was put in"
 
     def _faults_of_movements(self, expected: list[Payment]) -> Iterator[str]:
-        yield from _differences("the gateway's journal", expected, self._payments(self._gateway, _COMPLETED, self._last_transfer))
+        yield from _differences(
+            "the gateway's journal", expected, self._payments(self._gateway, _COMPLETED, self._last_transfer)
+        )
         for bank, path in self._banks.items():
             after = self._last_entries[bank]
             paid = [payment for payment in expected if payment.payer_bank == bank]
@@ -71,7 +78,9 @@ class Books:
                 yield f"{others} entries of {bank} are neither debit nor credit of a payment"
 
     def _customers_hold(self) -> int:
-        return sum(self._number(path, "SELECT sum(balance) FROM accounts WHERE account >= 0") for path in self._banks.values())
+        return sum(
+            self._number(path, "SELECT sum(balance) FROM accounts WHERE account >= 0") for path in self._banks.values()
+        )
 
     def _payments(self, path: Path, query: str, *parameters: object) -> list[Payment]:
         with _reading(path) as connection:

@@ -32,7 +32,7 @@ class RunFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """Pay through the gateway at `address` for so many seconds. `pids` are the servers', whose processor time counts."""
+    """Pay through the gateway at `address` for so many seconds. `pids` are the servers', whose time is counted."""
 
     address: str
     authority: bytes
@@ -84,7 +84,7 @@ class _Tally:
         self.payments.append(payment(transfer.transfer_id, transfer.order))
 
 
-_Client = Callable[[gateway_pb2_grpc.PaymentServiceAsyncStub, _Tally], Awaitable[None]]
+_Client = Callable[["gateway_pb2_grpc.PaymentServiceAsyncStub", _Tally], Awaitable[None]]
 
 
 def pay_one_by_one(load: Load, clients: int) -> Measured:
@@ -96,7 +96,7 @@ def pay_one_by_one(load: Load, clients: int) -> Measured:
         payer = next(payers)
         metadata = _bearer(payer.token)
 
-        async def pay(stub: gateway_pb2_grpc.PaymentServiceAsyncStub, tally: _Tally) -> None:
+        async def pay(stub: "gateway_pb2_grpc.PaymentServiceAsyncStub", tally: _Tally) -> None:
             while tally.goes_on:
                 request = gateway_pb2.TransferRequest(order=orders.from_account(payer.bank, payer.account))
                 begun = time.perf_counter()
@@ -116,7 +116,7 @@ def pay_in_batches(load: Load, in_flight: int) -> Measured:
     banks = itertools.cycle(BANKS)
     metadata = _bearer(load.customers.operator_token)
 
-    async def pay(stub: gateway_pb2_grpc.PaymentServiceAsyncStub, tally: _Tally) -> None:
+    async def pay(stub: "gateway_pb2_grpc.PaymentServiceAsyncStub", tally: _Tally) -> None:
         while tally.goes_on:
             bank = next(banks)
             request = gateway_pb2.SubmitTransfersRequest(

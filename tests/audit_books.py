@@ -68,6 +68,21 @@ def edited(path: Path) -> Iterator[sqlite3.Connection]:
     connection.close()
 
 
+def rechain(path: Path) -> None:
+    """The careful forger: compute every chain hash of a bank anew from its rows as they are now."""
+    entry = "debit_account, credit_account, amount, debit_balance_after, credit_balance_after"
+    with edited(path) as db:
+        last = b""
+        for record_id, recorded_at, kind in db.execute("SELECT record_id, recorded_at, kind FROM records").fetchall():
+            for table in ("outcomes", "conclusions", "acts"):
+                row = db.execute(f"SELECT * FROM {table} WHERE record_id = ?", (record_id,)).fetchone()
+                if row is not None:
+                    moved = db.execute(f"SELECT {entry} FROM entries WHERE record_id = ?", (record_id,)).fetchone()
+                    content = row[1:] + (() if table == "acts" else moved or NO_ENTRY)
+                    last = hashlib.sha256(last + canonical(record_id, recorded_at, kind, *content)).digest()
+            db.execute("UPDATE records SET chain_hash = ? WHERE record_id = ?", (last, record_id))
+
+
 class Bank:
     """One bank's database, written as a bank writes it."""
 
@@ -262,9 +277,7 @@ class Network:
 
     def _answer(self, bank: Bank, outcome: str, principal: str, order: Order, evidence: Sequence[Any]) -> Head:
         if outcome == "CREDITED":
-            return bank.decide(
-                "CREDIT", outcome, principal, order, evidence=evidence, move=(CLEARING, order[3])
-            )
+            return bank.decide("CREDIT", outcome, principal, order, evidence=evidence, move=(CLEARING, order[3]))
         if outcome == "CANCELLED":
             return bank.decide("CANCEL_CREDIT", outcome, principal, order, evidence=evidence)
         return bank.decide("CREDIT", outcome, principal, order, evidence=evidence, reason="PAYEE_ACCOUNT_CLOSED")

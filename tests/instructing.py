@@ -1,12 +1,12 @@
-"""Orders, instructions and books as an honest gateway and an honest bank make them: what tests of the rules start from."""
+"""Orders, instructions and books as an honest gateway and an honest bank make them, for tests to start from."""
 
 import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from bank_service.books import CASH, CLEARING, INTERNAL_ACCOUNTS, Account, Book, Grant
-from bank_service.ledger import grant_hash
+from bank_service.books import CASH, INTERNAL_ACCOUNTS, Account, Book, Grant
+from bank_service.ledger import grant_hash, post
 from interbank.instructions import (
     NO_HEAD,
     PURPOSES,
@@ -39,13 +39,6 @@ EVIDENCE = {
     InstructionKind.SETTLE: ("SOUTH", OutcomeKind.CREDITED),
 }
 """The other bank's outcome that an instruction about ORDER rests on."""
-
-STORED = frozenset(OutcomeKind) - {
-    OutcomeKind.FINGERPRINT_MISMATCH,
-    OutcomeKind.KEY_REUSED,
-    OutcomeKind.CONTRADICTION,
-}
-"""Answers that are durable; the others write nothing."""
 
 
 def instruct(
@@ -140,6 +133,12 @@ def end_grant(book: Book, username: str) -> None:
     book.grants[hashed] = replace(book.grants[hashed], ended=True)
 
 
+def post_one(book: Book, instruction: Instruction) -> Outcome:
+    """A batch of one."""
+    (outcome,) = post(book, [instruction])
+    return outcome
+
+
 def balances(book: Book) -> dict[int, int]:
     """What each account holds."""
     return {number: account.balance for number, account in book.accounts.items()}
@@ -148,5 +147,3 @@ def balances(book: Book) -> dict[int, int]:
 def without_replay(outcome: Outcome) -> Outcome:
     """The answer without the mark that says whether it was given before."""
     return replace(outcome, replayed=False)
-
-

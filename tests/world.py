@@ -4,11 +4,14 @@ Stories that need SIGKILL start real processes instead; everything else tells it
 """
 
 import asyncio
+import contextlib
+import functools
 import io
 import os
+import queue
 import random
-import sqlite3
-from collections.abc import Sequence
+import tempfile
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,18 +26,21 @@ import gateway_service.views
 from bank_service.server import BankServer
 from bank_service.settings import BankSettings
 from certs.authority import Pair, create_authority, issue
-from certs.credentials import Credentials, customer_credentials, read_credentials
+from certs.credentials import Credentials, customer_credentials, peer_credentials, read_credentials
 from certs.names import bank_name, gateway_names
+from gateway_service.bank_port import BankPort, GrpcBankPort
 from gateway_service.banks import LinkStatus
 from gateway_service.server import GatewayServer
-from interbank.clock import SystemClock
+from interbank.clock import Clock, SystemClock
 from interbank.passwords import BcryptPasswords
+from interbank.rpc.channel import open_peer_channel
 from interbank.rpc.status import from_rpc_error
 from interbank.storage.database import ThreadedDatabase
 from interbank.storage.sqlite import driver
 from interbank.surroundings import Surroundings
 from interbank.telemetry import InstructionLog
 from protos.v1 import bank_pb2, gateway_pb2, gateway_pb2_grpc, money_pb2, order_pb2
+from tests.wire import Wire
 
 PASSWORD = "correct horse battery staple"
 
@@ -44,14 +50,22 @@ def make_database(
 ) -> None:
     """A database at the newest schema, quicker than by migrations (a test holds the two equal)."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(f"sqlite:///{path}", module=driver())
-    with engine.begin() as connection:
-        metadata.create_all(connection)
-        connection.exec_driver_sql("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)")
-        connection.exec_driver_sql(f"INSERT INTO alembic_version VALUES ('{revision}')")
-        for sql in (*triggers.values(), *views.values()):
-            connection.exec_driver_sql(sql)
-    engine.dispose()
+    path.write_bytes(_empty_database(metadata, (*triggers.values(), *views.values()), revision))
+
+
+@functools.cache
+def _empty_database(metadata: MetaData, statements: tuple[str, ...], revision: str) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "empty.db"
+        engine = create_engine(f"sqlite:///{path}", module=driver())
+        with engine.begin() as connection:
+            metadata.create_all(connection)
+            connection.exec_driver_sql("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)")
+            connection.exec_driver_sql(f"INSERT INTO alembic_version VALUES ('{revision}')")
+            for sql in statements:
+                connection.exec_driver_sql(sql)
+        engine.dispose()
+        return path.read_bytes()
 
 
 @dataclass
@@ -65,17 +79,50 @@ class Running:
 
 
 @dataclass
+class RunningGateway(Running):
+    """A gateway: where banks join it, and how many transfers it took up again."""
+
+    banks: str = ""
+    resumed: int = 0
+
+
+async def kill(gateway: Running) -> None:
+    """End a gateway as a crash does: nobody is told, what is queued is not written."""
+    server = gateway.server
+    tasks = [server._carrying, *server._directory._tasks]
+    for task in tasks:
+        task.cancel()
+    for listener, _ in server._servers:
+        await listener.stop(None)
+    await asyncio.gather(*tasks, return_exceptions=True)
+    with contextlib.suppress(queue.Empty):
+        while True:
+            gateway.database._jobs.get_nowait()
+    gateway.database.close()
+
+
+@dataclass
 class World:
-    """Gateway and banks. `await world.start("NORTH", "SOUTH")`."""
+    """Gateway and banks. `await world.start("NORTH", "SOUTH")`.
+
+    With a `wire` the gateway's messages to the banks pass through it; `clock` is everybody's. `counters_closed` and
+    `without_operator` name the banks that are started with that setting off.
+    """
 
     home: Path
     seed: int = 0
+    wire: Wire | None = None
+    clock: Clock = field(default_factory=SystemClock)
+    idle_limit_days: int = 30
+    counters_closed: set[str] = field(default_factory=set)
+    without_operator: set[str] = field(default_factory=set)
     currencies: dict[str, str] = field(default_factory=dict)
     banks: dict[str, Running] = field(default_factory=dict)
-    gateway: Running | None = None
+    gateway: RunningGateway | None = None
     banks_port: str = ""
     passwords: BcryptPasswords = field(default_factory=lambda: BcryptPasswords(cost=4))
     log: io.StringIO = field(default_factory=io.StringIO)
+    _customers: int = 0
 
     async def start(self, *banks: str, currency: str = "EUR") -> "World":
         """Make certificates and databases, start everything, wait until every bank is connected."""
@@ -93,13 +140,19 @@ class World:
         if not path.exists():
             tables, views = gateway_service.tables, gateway_service.views
             make_database(path, tables.metadata, views.VIEWS, views.TRIGGERS, tables.SCHEMA_REVISION)
-        identity = self._identity("gateway", self.home / "gateway", gateway_names())
+        self.gateway = await self.run_gateway(path, self.banks_port or listen_banks)
+        self.banks_port = self.gateway.banks
+        self.channel = self.open_channel(self.gateway.address)
+
+    async def run_gateway(self, path: Path, listen_banks: str = "localhost:0") -> "RunningGateway":
+        """A gateway on a journal, beside the world's own one or as it."""
         around = self._around(path, "gateway")
-        server = GatewayServer(identity, around, idle_limit_days=30)
-        listening = await server.start("localhost:0", self.banks_port or listen_banks)
-        self.banks_port = listening.banks
-        self.gateway = Running(server, around.database, listening.customers, path)
-        self.channel = grpc.aio.secure_channel(listening.customers, customer_credentials(identity.authority))
+        connect = self._connect if self.wire is not None else None
+        server = GatewayServer(self.gateway_identity, around, idle_limit_days=self.idle_limit_days, connect=connect)
+        listening = await server.start("localhost:0", listen_banks)
+        return RunningGateway(
+            server, around.database, listening.customers, path, banks=listening.banks, resumed=listening.resumed
+        )
 
     async def stop_gateway(self) -> None:
         assert self.gateway is not None
@@ -107,15 +160,26 @@ class World:
         await self.gateway.server.stop()
         self.gateway.database.close()
 
+    async def kill_gateway(self) -> None:
+        """End the gateway as a crash does: nobody is told, what is queued is not written."""
+        assert self.gateway is not None
+        await self.channel.close()
+        await kill(self.gateway)
+
     async def start_bank(self, bank: str) -> None:
         folder = self.home / "banks" / bank
         path = folder / "bank.db"
         if not path.exists():
             tables, views = bank_service.tables, bank_service.views
             make_database(path, tables.metadata, views.VIEWS, views.TRIGGERS, tables.SCHEMA_REVISION)
-        identity = self._identity("bank", folder, [bank_name(bank)])
+        identity = self.bank_identity(bank)
         around = self._around(path, bank)
-        settings = BankSettings(bank, self.currencies[bank], counter_open=True, operator_admitted=True)
+        settings = BankSettings(
+            bank,
+            self.currencies[bank],
+            counter_open=bank not in self.counters_closed,
+            operator_admitted=bank not in self.without_operator,
+        )
         server = BankServer(settings, identity, around)
         listen = self.banks[bank].address if bank in self.banks else "localhost:0"
         address = await server.start(listen, self.banks_port)
@@ -151,11 +215,70 @@ class World:
     def sql(self, bank: str, query: str) -> list[tuple[Any, ...]]:
         """Read a bank's file, or the gateway's, as an auditor would."""
         path = self.gateway.path if bank == "gateway" else self.banks[bank].path  # type: ignore[union-attr]
-        connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+        # The servers' own library: two SQLite libraries in one process lose each other's locks on a file.
+        connection = driver().connect(f"file:{path}?mode=ro", uri=True)
         try:
-            return connection.execute(query).fetchall()
+            rows: list[tuple[Any, ...]] = connection.execute(query).fetchall()
+            return rows
         finally:
             connection.close()
+
+    async def operator(self) -> "Caller":
+        """The operator, logged in with his first password."""
+        return await Caller(self).login("admin", "1234")
+
+    async def customer(self, name: str, *banks: str, cents: int = 0) -> "Caller":
+        """A customer with an account and so much money at each of these banks, registered and logged in everywhere.
+        His username begins with `name` and is new in this world."""
+        operator = await self.operator()
+        someone = Caller(self)
+        self._customers += 1
+        someone.username = f"{name}{self._customers}"
+        for bank in banks:
+            account = await operator.open_account(bank, someone.username, cents)
+            await someone.register(someone.username, bank, account)
+            await someone.login(someone.username, bank=bank)
+            someone.accounts[bank] = account
+        return someone
+
+    @property
+    def gateway_identity(self) -> Credentials:
+        return self._identity("gateway", self.home / "gateway", gateway_names())
+
+    def bank_identity(self, bank: str) -> Credentials:
+        return self._identity("bank", self.home / "banks" / bank, [bank_name(bank)])
+
+    def open_channel(self, address: str) -> grpc.aio.Channel:
+        """A customer's channel to a gateway."""
+        return grpc.aio.secure_channel(address, customer_credentials(self.gateway_identity.authority))
+
+    @contextlib.asynccontextmanager
+    async def line_to(self, bank: str) -> AsyncIterator[GrpcBankPort]:
+        """A line to a bank with the gateway's certificate, past the gateway."""
+        port = self._real_port(bank, self.banks[bank].address)
+        try:
+            yield port
+        finally:
+            await port.close()
+
+    async def quiet(self) -> None:
+        """Wait until every transfer is final and every debit settled or returned."""
+        unfinished = "SELECT count(*) FROM transfers WHERE finished_at IS NULL"
+        debits = "SELECT count(*) FROM open_debits"
+        await self.until(
+            lambda: (
+                self.sql("gateway", unfinished) == [(0,)]
+                and all(self.sql(bank, debits) == [(0,)] for bank in self.banks)
+            )
+        )
+
+    def _connect(self, bank: str, address: str) -> BankPort:
+        assert self.wire is not None
+        return self.wire.port(bank, self._real_port(bank, address))
+
+    def _real_port(self, bank: str, address: str) -> GrpcBankPort:
+        credentials = peer_credentials(self.gateway_identity)
+        return GrpcBankPort(bank, open_peer_channel(address, credentials, name=bank_name(bank)))
 
     def _identity(self, name: str, folder: Path, names: Sequence[str]) -> Credentials:
         leaf = Pair(folder / f"{name}.crt", folder / f"{name}.key")
@@ -169,7 +292,7 @@ class World:
 
         return Surroundings(
             ThreadedDatabase(path, broken=broken),
-            SystemClock(),
+            self.clock,
             self.passwords,
             os.urandom,
             random.Random(self.seed),
@@ -187,6 +310,16 @@ class Caller:
     def __init__(self, world: World) -> None:
         self.world = world
         self.token = ""
+        self.username = ""
+        self.accounts: dict[str, int] = {}
+
+    def at(self, bank: str) -> tuple[str, int]:
+        """His account there, as a payer's."""
+        return bank, self.accounts[bank]
+
+    def named_at(self, bank: str) -> tuple[str, int, str]:
+        """His account there, as a payee's."""
+        return bank, self.accounts[bank], self.username
 
     async def call(self, service: str, method: str, request: Any, timeout: float = 15.0) -> Any:
         stub = getattr(gateway_pb2_grpc, f"{service}Stub")(self.world.channel)
@@ -207,6 +340,35 @@ class Caller:
     ) -> gateway_pb2.TransferResponse:
         order = an_order(payer, payee, cents, key, **fields)
         return await self.call("PaymentService", "Transfer", gateway_pb2.TransferRequest(order=order))
+
+    async def watch(self, transfer_id: bytes, timeout: float = 15.0) -> AsyncIterator[order_pb2.Transfer]:
+        """A transfer as it goes on, to its end."""
+        stub = gateway_pb2_grpc.PaymentServiceStub(self.world.channel)
+        request = gateway_pb2.WatchRequest(transfer_id=transfer_id)
+        metadata = (("authorization", f"Bearer {self.token}"),)
+        try:
+            async for shown in stub.Watch(request, timeout=timeout, metadata=metadata):
+                yield shown.transfer
+        except grpc.aio.AioRpcError as error:
+            raise from_rpc_error(error) from None
+
+    async def submit(self, orders: Sequence[order_pb2.Order], **fields: Any) -> list[gateway_pb2.Submission]:
+        request = gateway_pb2.SubmitTransfersRequest(orders=orders, **fields)
+        answer = await self.call("PaymentService", "SubmitTransfers", request)
+        return list(answer.submissions)
+
+    async def by_key(self, *keys: str) -> list[order_pb2.Transfer]:
+        request = gateway_pb2.GetTransfersRequest(idempotency_keys=keys)
+        answer = await self.call("PaymentService", "GetTransfers", request)
+        return list(answer.transfers)
+
+    async def set_status(self, bank: str, account: int, status: str) -> bank_pb2.Account:
+        """As the operator: OPEN, FROZEN or CLOSED."""
+        request = gateway_pb2.AdminServiceSetAccountStatusRequest(
+            bank=bank, account=account, status=getattr(bank_pb2, f"ACCOUNT_STATUS_{status}")
+        )
+        answer = await self.call("AdminService", "SetAccountStatus", request)
+        return answer.account
 
     async def balance(self, bank: str) -> int:
         answer = await self.call("AccountService", "ListMyAccounts", gateway_pb2.ListMyAccountsRequest())

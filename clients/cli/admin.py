@@ -106,7 +106,7 @@ def open_accounts(context: Context, file: Path, bank: str) -> None:
     with logged_in(context) as desk:
         currency = _currency(desk, bank)
         remedy = f"{click.get_current_context().command_path} --help"
-        accounts = read_file(file, lambda content: parse_accounts(content, currency), remedy=remedy)
+        accounts = read_file(file, lambda content: parse_accounts(content, currency), nothing="opened", remedy=remedy)
         opened = desk.client.admin.open_accounts(bank, accounts) if accounts else Opened((), 0, 0)
         row = {"bank": bank, "file": file.name, "opened": opened.opened, "existing": opened.existing}
         if context.output != "table":

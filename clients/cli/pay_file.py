@@ -112,12 +112,13 @@ def pay_standing_orders(desk: Desk, wishes: Wishes, bank: str, currency: str) ->
     _pay(desk, wishes, Payer(bank, currency, None), lambda: f"accounts of {bank}", authority=bank)
 
 
-def read_file(file: Path, parse: Callable[[bytes], _Parsed], *, remedy: str) -> _Parsed:
-    """What `parse` makes of a file. Raises Ended with every fault that it found; `remedy` is what to type next."""
+def read_file(file: Path, parse: Callable[[bytes], _Parsed], *, nothing: str, remedy: str) -> _Parsed:
+    """What `parse` makes of a file. Raises Ended with every fault that it found; `nothing` says what was not done of
+    the file, `remedy` is what to type next."""
     try:
         return parse(file.read_bytes())
     except MalformedFile as error:
-        lines = [*words.malformed(file.name, error), "Nothing of this file was done.", remedy]
+        lines = [*words.malformed(file.name, error), f"Nothing of this file was {nothing}.", remedy]
         column = error.faults[0].column
         body = errors.error_body(Reason.FILE_MALFORMED.name, str(error), field=column, hint=remedy, moved=False)
         faults = [{"line": fault.line, "column": fault.column, "message": fault.message} for fault in error.faults]
@@ -126,7 +127,9 @@ def read_file(file: Path, parse: Callable[[bytes], _Parsed], *, remedy: str) -> 
 
 def _pay(desk: Desk, wishes: Wishes, payer: Payer, payer_words: Callable[[], str], *, authority: str) -> None:
     remedy = f"{click.get_current_context().command_path} {wishes.file.name} --check"
-    lines = read_file(wishes.file, lambda content: parse_payments(content, payer, wishes.run), remedy=remedy)
+    lines = read_file(
+        wishes.file, lambda content: parse_payments(content, payer, wishes.run), nothing="paid", remedy=remedy
+    )
     bulk = Bulk([Payment(line) for line in lines], desk.client.payments, authority)
     bulk.look_up()
     if wishes.again_refused:

@@ -57,7 +57,7 @@ def up(
     from clients.launcher.launching import launch
 
     wish = Wish(
-        banks=tuple(banks.split(",")) if banks else None,
+        banks=None if banks is None else tuple(banks.split(",")),
         added=added,
         currency=currency,
         port_base=port_base,

@@ -1,6 +1,5 @@
 """One connection to the gateway, kept for the process. Says of a failed call whether it may have been carried out."""
 
-import threading
 import uuid
 from collections.abc import Iterator
 from typing import Protocol, TypeVar
@@ -17,8 +16,6 @@ CONNECT_SECONDS = 5.0
 """How long to wait for a connection before saying that there is none."""
 
 _HEALTH_CHECK = "/grpc.health.v1.Health/Check"
-_SETTLED = (grpc.ChannelConnectivity.READY, grpc.ChannelConnectivity.TRANSIENT_FAILURE)
-
 _SAY_NOTHING = (Reason.GATEWAY_UNREACHABLE, Reason.OUTCOME_UNKNOWN, Reason.INTERNAL)
 """What a call can fail with, once the connection stood, without saying what became of the request."""
 
@@ -64,18 +61,14 @@ class Connection:
         self.address = address
         self.token = token
         self.channel = open_customer_channel(address, customer_credentials(authority))
-        self._state = grpc.ChannelConnectivity.IDLE
-        self._changed = threading.Condition()
-        self.channel.subscribe(self._note, try_to_connect=False)
+        self._health = self.channel.unary_unary(_HEALTH_CHECK, request_serializer=bytes, response_deserializer=bytes)
 
     def close(self) -> None:
         """Close the connection; calls that run are given up."""
-        self.channel.unsubscribe(self._note)
         self.channel.close()
 
     def read(self, method: Unary[_Request, _Response], request: _Request, *, timeout: float) -> _Response:
         """Ask for something that changes nothing. Raises Refused."""
-        self._come_up()
         request_id = uuid.uuid4().hex
         try:
             return method(request, timeout=timeout, metadata=self._metadata(request_id))
@@ -98,7 +91,6 @@ class Connection:
         self, method: Streaming[_Request, _Response], request: _Request, *, timeout: float
     ) -> Iterator[_Response]:
         """Answers as they come, for `timeout` seconds at most. Raises Refused."""
-        self._come_up()
         request_id = uuid.uuid4().hex
         try:
             yield from method(request, timeout=timeout, metadata=self._metadata(request_id))
@@ -112,44 +104,22 @@ class Connection:
     def _refused(self, error: grpc.RpcError, request_id: str) -> Refused:
         refused = from_rpc_error(error)
         if refused.reason is Reason.GATEWAY_UNREACHABLE:
-            refused = _no_answer(self.address, cause(error))
+            refused = no_connection(self.address, str(error), cause(error))
         refused.request_id = refused.request_id or request_id
         return refused
 
-    def _note(self, state: grpc.ChannelConnectivity) -> None:
-        with self._changed:
-            self._state = state
-            self._changed.notify_all()
-
     def _come_up(self) -> None:
-        """Wait until the connection stands, so that what fails afterwards may have arrived, and what fails here has
-        not. Raises Refused: GATEWAY_UNREACHABLE, or what is wrong with the gateway's certificate."""
-        if self._up:
-            return
-        self.channel.unsubscribe(self._note)
-        self.channel.subscribe(self._note, try_to_connect=True)
-        with self._changed:
-            self._changed.wait_for(lambda: self._state in _SETTLED, CONNECT_SECONDS)
-        if not self._up:
-            self._say_why_not_up()
-
-    @property
-    def _up(self) -> bool:
-        return self._state is grpc.ChannelConnectivity.READY
-
-    def _say_why_not_up(self) -> None:
-        """Ask for the gateway's health, which tells nobody who asks, and learn from its failure why nothing connects;
-        return if it answers after all."""
-        health = self.channel.unary_unary(_HEALTH_CHECK, request_serializer=bytes, response_deserializer=bytes)
+        """Ask for the gateway's health, which tells it nothing about us. What fails here was never sent; what fails
+        afterwards may have arrived. Raises Refused: GATEWAY_UNREACHABLE, or what is wrong with its certificate."""
         try:
-            health(b"", timeout=1)
+            self._health(b"", timeout=CONNECT_SECONDS)
         except grpc.RpcError as error:
-            if error.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED):
-                raise no_connection(self.address, error.details() or "", cause(error)) from error
+            if from_rpc_error(error).reason is Reason.GATEWAY_UNREACHABLE:
+                raise no_connection(self.address, str(error), cause(error)) from error
 
 
 def no_connection(address: str, details: str, why: str) -> Refused:
-    """Why a connection to `address` did not come up, told from gRPC's words. Nothing was sent."""
+    """Why a connection to `address` did not come up, told from gRPC's own words. Nothing was sent."""
     if "CERTIFICATE_VERIFY_FAILED: certificate has expired" in details or "not yet valid" in details:
         return Refused(
             Reason.CERTIFICATE_UNUSABLE,

@@ -15,6 +15,7 @@ import pytest
 from clients.launcher.home import Home
 from clients.launcher.liveness import is_alive, read_report
 from clients.launcher.network_file import read_network
+from clients.launcher.standing import Standing, stand
 
 pytestmark = pytest.mark.slow
 
@@ -46,10 +47,15 @@ class Operator:
         return json.loads(self.types(*words, "-o", "json", ends_with=ends_with))
 
     def states(self) -> dict[str, str]:
-        return {row["name"]: row["state"] for row in self.asks("ps")}
+        return {one.name: one.state for one in self._standings()}
 
-    def pids(self) -> dict[str, int]:
-        return {row["name"]: row["pid"] for row in self.asks("ps")}
+    def pids(self) -> dict[str, int | None]:
+        return {one.name: one.pid for one in self._standings()}
+
+    def _standings(self) -> list[Standing]:
+        network = read_network(self.home.network_file)
+        assert network is not None
+        return stand(self.home, network)
 
 
 @pytest.fixture
@@ -89,9 +95,10 @@ def test_a_network_comes_up_from_nothing_and_later_starts_only_what_is_not_runni
     operator.types("ps", "--check")
     before = operator.pids()
 
+    assert before["SOUTH"] is not None
     os.kill(before["SOUTH"], signal.SIGKILL)
     assert operator.states()["SOUTH"] == "down"
-    operator.types("ps", "--check", ends_with=1)
+    assert "not serving: SOUTH" in operator.types("ps", "--check", ends_with=1)
     assert operator.asks("up", "--detach")["started"] == ["SOUTH"]
     after = operator.pids()
     assert (after["gateway"], after["NORTH"]) == (before["gateway"], before["NORTH"])
@@ -144,7 +151,7 @@ def test_a_first_password_keeps_the_network_on_this_computer_and_running(owner: 
     assert network is not None
     assert (network.listen, network.counter) == ("localhost", False)
     assert owner.asks("up", "--detach")["started"] == []
-    owner.types("ps", "--check")
+    assert set(owner.states().values()) == {"serving"}
 
 
 def test_banks_that_cannot_start_keep_no_other_down(owner: Operator) -> None:
@@ -202,7 +209,7 @@ def test_single_processes_find_each_other_whichever_starts_first(owner: Operator
     assert json.loads(gateway.stdout.readline())["name"] == "gateway"
 
     assert owner.asks("up", "--detach")["started"] == ["SOUTH"]
-    owner.types("ps", "--check")
+    assert set(owner.states().values()) == {"serving"}
     again = owner.start("bank", "NORTH", module="clients.launcher")
     assert "ALREADY_RUNNING" in again.communicate(timeout=60)[1]
 

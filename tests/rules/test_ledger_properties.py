@@ -1,0 +1,189 @@
+"""Whatever instructions come, in whatever order and however often, a bank's books hold and its word stands.
+
+Random sequences over few accounts, keys and orders, so that they meet: replays, changed payloads, cancels, returns
+and settles that come early, late or twice, grants that end, accounts that are frozen. A failure prints the shortest
+sequence that shows it, and how to run that one again.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from itertools import chain, product
+from random import Random
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bank_service.admission import admit
+from bank_service.books import CASH, CLEARING, Account, Book
+from bank_service.ledger import post
+from interbank.instructions import Instruction, Outcome
+from interbank.instructions import InstructionKind as I
+from interbank.instructions import OutcomeKind as O
+from interbank.orders import Order
+from tests.instructing import a_book, cash, change, end_grant, grant_of, instruct, without_replay
+
+def test_sequences_are_made_of_instructions_that_a_bank_admits() -> None:
+    for instruction in chain.from_iterable([*OUT, *IN, *CASH_MOVED]):
+        admit(instruction, "NORTH")
+
+
+def test_sequences_meet_every_answer_and_every_refusal() -> None:
+    """A generator that never meets a rule proves nothing about it."""
+    met: Counter[tuple[I, O, str]] = Counter()
+    chance = Random(20261122)  # the same families, batches and fates as below, drawn more quickly
+    for _ in range(500):
+        said = list(chain.from_iterable(chance.choice(chance.choice(FAMILIES)) for _ in range(chance.randint(1, 5))))
+        steps: Batches = [
+            chance.choice(FATES) if chance.random() < 0.3 else chance.choices(said, k=chance.randint(1, 8))
+            for _ in range(6)
+        ]
+        met.update((i.kind, o.kind, o.reason) for i, o in History().run(steps).asked)
+    answers = Counter[tuple[I, O]]()
+    for (kind, outcome, _), times in met.items():
+        answers[kind, outcome] += times
+    for kind, outcomes in {
+        I.DEBIT: (O.DEBITED, O.REFUSED, O.NOT_DEBITED, O.RETURNED, O.KEY_REUSED),
+        I.RETURN_DEBIT: (O.NOT_DEBITED, O.RETURNED, O.REFUSED, O.CONTRADICTION),
+        I.SETTLE: (O.SETTLED, O.CONTRADICTION, O.FINGERPRINT_MISMATCH),
+        I.CREDIT: (O.CREDITED, O.REFUSED, O.CANCELLED),
+        I.CANCEL_CREDIT: (O.CREDITED, O.REFUSED, O.CANCELLED),
+        I.BOOK_TRANSFER: (O.BOOKED, O.REFUSED, O.KEY_REUSED),
+        I.WITHDRAW: (O.BOOKED, O.REFUSED, O.KEY_REUSED),
+    }.items():
+        for outcome in outcomes:
+            assert answers[kind, outcome] >= 10, (kind.name, outcome.name, answers[kind, outcome])
+    assert {reason for _, outcome, reason in met if outcome is O.REFUSED} >= {
+        "ACCOUNT_FROZEN", "GRANT_ENDED", "INSUFFICIENT_FUNDS", "OPERATOR_NOT_ADMITTED", "PAYEE_ACCOUNT_FROZEN",
+        "PAYEE_ACCOUNT_NOT_FOUND", "PAYEE_NAME_MISMATCH",
+    }  # fmt: skip
+
+
+# --- the laws of a finished history
+
+
+def every_book_holds(history: History) -> None:
+    assert_books_hold(history.book)
+
+
+def balances_are_the_replay_of_the_entries(history: History) -> None:
+    replayed = dict(history.opening)
+    for number, entry in enumerate(history.entries, start=1):
+        entry_id, _, _, debited, credited, amount, debited_after, credited_after = entry
+        replayed[debited] -= amount
+        replayed[credited] += amount
+        assert (entry_id, debited_after, credited_after) == (number, replayed[debited], replayed[credited])
+    assert replayed == {number: account.balance for number, account in history.book.accounts.items()}
+
+
+def an_id_has_one_decision_and_at_most_one_conclusion(history: History) -> None:
+    decided = Counter(row[1] for row in history.outcomes)
+    concluded = Counter(row[1] for row in history.conclusions)
+    assert set(decided.values()) | set(concluded.values()) <= {1}
+    assert concluded.keys() <= {row[1] for row in history.outcomes if row[3] == "DEBITED"}
+
+
+def an_order_moves_money_once_and_at_most_once_back(history: History) -> None:
+    moves = {row[1]: row[3] in ("DEBITED", "CREDITED", "BOOKED") for row in history.outcomes}
+    back = {row[1] for row in history.conclusions if row[2] == "RETURNED"}
+    entries = Counter(row[2] for row in history.entries)
+    assert {identity: entries[identity] for identity in moves} == {
+        identity: moved + (identity in back) for identity, moved in moves.items()
+    }
+
+
+def a_principals_key_belongs_to_one_order(history: History) -> None:
+    holding = ("DEBIT", "BOOK_TRANSFER", "DEPOSIT", "WITHDRAW", "ADD_MONEY")
+    held = Counter((row[6], row[7]) for row in history.outcomes if row[2] in holding)
+    assert set(held.values()) <= {1}
+
+
+def clearing_holds_what_was_debited_and_not_returned_less_what_was_credited(history: History) -> None:
+    returned = {row[1] for row in history.conclusions if row[2] == "RETURNED"}
+    out = sum(row[13] for row in history.outcomes if row[3] == "DEBITED" and row[1] not in returned)
+    into = sum(row[13] for row in history.outcomes if row[3] == "CREDITED")
+    assert history.book.accounts[CLEARING].balance == out - into
+
+
+def open_debits_are_those_that_nothing_concluded(history: History) -> None:
+    debited = {row[0]: row[1] for row in history.outcomes if row[3] == "DEBITED"}
+    concluded = {row[1] for row in history.conclusions}
+    assert history.open_debits == {record: i for record, i in debited.items() if i not in concluded}
+
+
+LATER = {
+    (I.DEBIT, O.DEBITED): {O.RETURNED},
+    (I.DEBIT, O.KEY_REUSED): {O.NOT_DEBITED},
+    (I.SETTLE, O.CONTRADICTION): {O.SETTLED, O.FINGERPRINT_MISMATCH},
+}
+"""The only answers that may ever become another one: a debit that was returned since; an order whose key is another's
+and that was then given up; a Settle that came before its debit."""
+
+
+def the_same_instruction_gets_the_same_answer_for_ever(history: History) -> None:
+    said: dict[tuple[I, bytes, bytes], Outcome] = {}
+    for instruction, outcome in history.asked:
+        name = (instruction.kind, instruction.transfer_id, instruction.fingerprint)
+        before = said.get(name)
+        if before is not None and outcome.kind not in LATER.get((instruction.kind, before.kind), ()):
+            assert outcome.kind is before.kind
+            if outcome.kind not in UNSTORED:
+                assert (without_replay(outcome), outcome.replayed) == (without_replay(before), True)
+        said[name] = outcome
+
+
+def answers_to_the_two_ends_of_a_debit_never_disagree(history: History) -> None:
+    said: dict[bytes, set[O]] = {}
+    for _, outcome in history.asked:
+        said.setdefault(outcome.transfer_id, set()).add(outcome.kind)
+    for kinds in said.values():
+        assert not {O.SETTLED, O.RETURNED} <= kinds
+        assert not {O.DEBITED, O.NOT_DEBITED} <= kinds
+        assert not {O.CREDITED, O.CANCELLED} <= kinds
+        assert not (O.REFUSED in kinds and kinds & {O.DEBITED, O.CREDITED, O.BOOKED, O.RETURNED, O.NOT_DEBITED})
+
+
+LAWS = [
+    every_book_holds,
+    balances_are_the_replay_of_the_entries,
+    an_id_has_one_decision_and_at_most_one_conclusion,
+    an_order_moves_money_once_and_at_most_once_back,
+    a_principals_key_belongs_to_one_order,
+    clearing_holds_what_was_debited_and_not_returned_less_what_was_credited,
+    open_debits_are_those_that_nothing_concluded,
+    the_same_instruction_gets_the_same_answer_for_ever,
+    answers_to_the_two_ends_of_a_debit_never_disagree,
+]
+
+
+@given(batches)
+@settings(max_examples=250, deadline=None, print_blob=True)
+def test_every_law_holds_whatever_is_asked(steps: Batches) -> None:
+    history = History().run(steps)
+    for law in LAWS:
+        law(history)
+
+
+thoroughly = settings(max_examples=60, deadline=None, print_blob=True)
+
+
+@given(batches)
+@thoroughly
+def test_how_instructions_are_cut_into_batches_changes_no_answer(steps: Batches) -> None:
+    one_by_one: Batches = []
+    for step in steps:
+        one_by_one += [step] if isinstance(step, str) else [[instruction] for instruction in step]
+    together, apart = History().run(steps), History().run(one_by_one)
+    assert [outcome for _, outcome in together.asked] == [outcome for _, outcome in apart.asked]
+    assert together.book.head == apart.book.head
+
+
+@given(batches)
+@thoroughly
+def test_asking_everything_again_writes_nothing(steps: Batches) -> None:
+    everything = [instruction for step in steps if not isinstance(step, str) for instruction in step]
+    history = History().run([everything, everything])
+    head, held = history.book.head, dict(history.book.accounts)
+    history.run([everything])
+    assert (history.book.head, history.book.accounts) == (head, held)
