@@ -17,6 +17,7 @@ from audit.parallel import checking
 from audit.reconcile import Reconciled, confirmed, reconcile_files
 from audit.report import FileReport, Report, Totals
 from audit.verify import CHECKED_IN_A_BANK, CHECKED_IN_THE_JOURNAL, UNREADABLE, totals
+from audit.witnesses import Position
 
 _UNUSABLE = frozenset({Kind.TABLE_ALTERED, Kind.FILE_UNREADABLE})
 
@@ -90,10 +91,11 @@ def _report(
     )
 
 
-def _with_gaps(file: FileReport, incomplete: dict[str, int]) -> FileReport:
-    if file.name not in incomplete:
+def _with_gaps(file: FileReport, incomplete: dict[str, Position]) -> FileReport:
+    position = incomplete.get(file.name)
+    if position is None:
         return file
-    return replace(file, note=f"INCOMPLETE: others saw record {incomplete[file.name]:,}, it ends at {file.records:,}")
+    return replace(file, note=f"INCOMPLETE: {position.witness} saw record {position.record_id:,} of it")
 
 
 def _compared(across: Reconciled) -> Iterator[str]:
@@ -114,5 +116,7 @@ def _not_visible(across: Reconciled) -> Iterator[str]:
         if confirmed_until < last:
             since = f"{bank}'s records from {confirmed_until + 1:,} to {last:,}"
             yield f"a rewrite of {since} that is consistent in itself: no other file here has seen them"
+    if across.comparison.by_state:
+        yield "orders deleted from the end of the journal before any bank had heard of them"
     yield "whether cash was really paid in or out"
     yield "passwords, sessions and the directory of customers, which are no part of the books"

@@ -10,6 +10,7 @@ from audit.amounts import grouped
 from audit.cases import NOTHING, BankRow, Case, Evidence, JournalRow
 from audit.findings import Finding, Kind, short
 from audit.hashes import ORDER_FIELDS
+from audit.witnesses import Position
 
 _NEVER_CREDITED = {NOTHING, "CANCELLED"}
 # What the payee's bank can have said, by what became of the transfer at the payer's bank.
@@ -173,31 +174,38 @@ def _journal_agrees(case: Case, payer: str | None, payee: str | None) -> bool:
 
 
 def _evidence(case: Case) -> Iterator[Finding]:
-    """Whether the records that rows name as evidence are those of the other file. What lies behind the end of a file
-    is said once, for the whole file."""
-    for says, named in claims(case):
-        if not named.bank or not named.record_id or named.record_id > case.heads.get(named.bank, 0):
-            continue
-        problem = _problem(case.banks.get(named.bank), named)
+    """Whether the records that rows name as evidence are of this transfer, and its outcomes."""
+    for says, named in _named_in_files(case):
+        row = case.banks.get(named.bank or "")
+        problem = ""
+        if row is None:
+            problem = "this transfer is not known"
+        elif named.record_id not in (row.record_id, row.conclusion_record_id):
+            problem = f"this transfer is record {row.record_id}"
+        elif named.outcome in _STORED and named.outcome != row.outcome:
+            problem = f"it is {row.outcome}, not {named.outcome}"
         if problem:
             message = f"{says} has record {named.record_id} of {named.bank} as evidence; there {problem}"
             yield _finding(case, Kind.EVIDENCE_DIFFERS, message)
 
 
-def _problem(row: BankRow | None, named: Evidence) -> str:
-    if row is None:
-        return "this transfer is not known"
-    position = (named.record_id, named.chain_hash)
-    # A Debit that is asked again after the money's return is answered with the return.
-    if position == (row.conclusion_record_id, row.conclusion_chain_hash):
-        return ""
-    if row.record_id != named.record_id:
-        return f"this transfer is record {row.record_id}"
-    if row.chain_hash != named.chain_hash:
-        return "it has another chain hash"
-    if named.outcome in _STORED and named.outcome != row.outcome:
-        return f"it is {row.outcome}, not {named.outcome}"
-    return ""
+def rewritten(case: Case) -> Iterator[tuple[str, Position]]:
+    """Records of this transfer that others have with another chain hash: the bank, and who has which."""
+    for says, named in _named_in_files(case):
+        row = case.banks.get(named.bank or "")
+        if row is None or named.record_id not in (row.record_id, row.conclusion_record_id):
+            continue
+        # A Debit that is asked again after the money's return is answered with the return.
+        positions = (row.record_id, row.chain_hash), (row.conclusion_record_id, row.conclusion_chain_hash)
+        if (named.record_id, named.chain_hash) not in positions:
+            yield named.bank or "", Position(says, named.record_id or 0)
+
+
+def _named_in_files(case: Case) -> Iterator[tuple[str, Evidence]]:
+    """Evidence that a file must hold. What lies behind its end is said once, for the whole file."""
+    for says, named in claims(case):
+        if named.bank and named.record_id and named.record_id <= case.heads.get(named.bank, 0):
+            yield says, named
 
 
 _STORED: frozenset[str | None] = frozenset({"DEBITED", "CREDITED", "BOOKED", "REFUSED", "CANCELLED"})

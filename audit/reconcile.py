@@ -9,10 +9,10 @@ from audit.cases import Case
 from audit.files import Files
 from audit.findings import Finding, Kind
 from audit.journal import FINAL
-from audit.judgement import claims, judge
+from audit.judgement import claims, judge, rewritten
 from audit.matching import cases
 from audit.report import Comparison, UnderWay
-from audit.witnesses import Seen, compare
+from audit.witnesses import Seen, compare, rewritten_findings
 
 _STATES = ("ACCEPTED", "DEBITED", "CANCELLING", "RETURNING", "COMPLETED", "REFUSED", "RETURNED", "CANCELLED")
 
@@ -48,9 +48,15 @@ def reconcile_files(files: Files) -> Reconciled:
     findings: list[Finding] = []
     for case in cases(files, seen):
         findings += judge(case)
+        for bank, position in rewritten(case):
+            seen.rewritten.setdefault(bank, []).append(position)
         _count(case, counts)
     clearing = dict(_clearing(files))
-    findings = [*_incomplete(files, seen, counts), *_unexplained(clearing, counts), *findings]
+    about_files = (
+        *_incomplete(files, seen, counts),
+        *rewritten_findings(seen.rewritten),
+        *_unexplained(clearing, counts),
+    )
     comparison = Comparison(
         counts.transfers,
         counts.three_ways,
@@ -58,7 +64,7 @@ def reconcile_files(files: Files) -> Reconciled:
         tuple(counts.under_way),
         tuple((bank, *held) for bank, held in clearing.items()),
     )
-    return Reconciled(seen, comparison, tuple(findings), tuple(_not_checked(files, counts)))
+    return Reconciled(seen, comparison, (*about_files, *findings), tuple(_not_checked(files, counts)))
 
 
 def confirmed(first: Reconciled, second: Reconciled) -> Reconciled:
@@ -103,27 +109,28 @@ def _under_way(case: Case) -> UnderWay | None:
 
 
 def _count_missing(case: Case, counts: _Counts) -> None:
-    """Rows that an incomplete file lacks: it should have them, or others name records behind its end."""
+    """Rows that an incomplete file lacks: others name records behind its end, or it must have them and has not."""
+    order, journal = case.first, case.journal
     beyond = {named.bank for _, named in claims(case) if (named.record_id or 0) > case.heads.get(named.bank or "", 0)}
-    for bank in case.incomplete & {case.first.payer_bank, case.first.payee_bank}:
-        if bank in beyond or bank not in case.banks:
+    for bank in case.incomplete & {order.payer_bank, order.payee_bank}:
+        lacking = bank not in case.banks and (journal is None or journal.state != "ACCEPTED")
+        if bank in beyond or lacking:
             counts.missing_rows[bank] += 1
-            paid = case.journal is not None and case.journal.state == "COMPLETED"
-            if bank == case.first.payee_bank and bank not in case.banks and paid:
-                counts.missing_credits[bank] += case.first.amount
+        if lacking and bank == order.payee_bank and journal is not None and journal.state == "COMPLETED":
+            counts.missing_credits[bank] += order.amount
 
 
 def _incomplete(files: Files, seen: Seen, counts: _Counts) -> Iterator[Finding]:
-    """The positions that do not fit, with what it means for an older copy."""
-    for finding in seen.findings:
-        if finding.kind is not Kind.BANK_INCOMPLETE:
-            yield finding
-            continue
-        credited = money(counts.missing_credits[finding.where], files.banks[finding.where].currency)
-        lacks = (
-            f"it lacks outcomes of {counts.missing_rows[finding.where]:,} transfers, {credited} of credits among them"
+    for bank, position in sorted(seen.incomplete.items()):
+        file = files.banks[bank]
+        message = (
+            f"INCOMPLETE: {position.witness} saw record {position.record_id:,}, the file ends at {seen.last[bank]:,}; "
+            f"an older copy, or copied without {file.path.name}-wal?"
         )
-        yield replace(finding, message=f"{finding.message} ({lacks})")
+        if rows := counts.missing_rows[bank]:
+            credited = money(counts.missing_credits[bank], file.currency)
+            message += f" Outcomes are missing of {rows:,} transfers, {credited} of credits among them"
+        yield Finding(Kind.BANK_INCOMPLETE, bank, f"record {position.record_id}", message)
 
 
 def _clearing(files: Files) -> Iterator[tuple[str, tuple[int, str]]]:

@@ -9,14 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from audit.amounts import decimal, moment
+from audit.cases import Case
 from audit.files import CannotAudit, Files, OpenFile, opened
 from audit.findings import Finding
 from audit.hashes import ORDER_FIELDS
 from audit.journal import FINAL
-from audit.judgement import judge
+from audit.judgement import judge, rewritten
 from audit.ledger import account_name
 from audit.matching import cases
-from audit.witnesses import compare
+from audit.witnesses import compare, rewritten_findings
 
 _AT_BANK = """
 SELECT r.recorded_at, r.record_id, t.outcome, {asked}, {reason},
@@ -158,7 +159,6 @@ def _follow(files: Files, wanted: bytes) -> Trail:
     steps = _in_order(order, journal, {name: list(_steps(files.banks[name], wanted)) for name in at_banks})
     fingerprints = {"journal": journal[4].hex()} if journal else {}
     fingerprints |= {name: row[1].hex() for name, row in at_banks.items()}
-    seen = compare(files)
     missing = sorted({str(order["payer_bank"]), str(order["payee_bank"])} - files.banks.keys())
     return Trail(
         transfer_id=wanted.hex(),
@@ -169,9 +169,15 @@ def _follow(files: Files, wanted: bytes) -> Trail:
         final=journal is None or journal[0] in FINAL,
         steps=steps,
         fingerprints=fingerprints,
-        findings=tuple(finding for case in cases(files, seen, wanted) for finding in judge(case)),
+        findings=tuple(finding for case in cases(files, compare(files), wanted) for finding in _findings(case)),
         not_checked=tuple(f"{bank}: no file" for bank in missing),
     )
+
+
+def _findings(case: Case) -> Iterator[Finding]:
+    yield from judge(case)
+    for bank, position in rewritten(case):
+        yield from rewritten_findings({bank: [position]})
 
 
 def _steps(bank: OpenFile, wanted: bytes) -> Iterator[Step]:

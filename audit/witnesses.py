@@ -4,7 +4,7 @@ A position is a record's number and the chain hash there. The gateway keeps the 
 every bank keeps those that came to it as evidence; and every row that names evidence is a position too.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from audit.files import Files, OpenFile
@@ -27,36 +27,50 @@ GROUP BY evidence_bank
 
 
 @dataclass(frozen=True, slots=True)
+class Position:
+    """A record of a bank, as another file has it."""
+
+    witness: str
+    record_id: int
+
+
+@dataclass(frozen=True, slots=True)
 class Seen:
-    """What the files say of each bank: its last record; the last one that another file confirms (0 if none does); and
-    those of which others have seen more than the file holds, with that record's number."""
+    """What the files say of each bank: its last record; the last one that another file confirms (0 if none does); the
+    highest that others have and the file lacks; and those that others have otherwise."""
 
     last: dict[str, int]
     confirmed: dict[str, int]
-    incomplete: dict[str, int]
-    findings: tuple[Finding, ...]
+    incomplete: dict[str, Position]
+    rewritten: dict[str, list[Position]]
 
 
 def compare(files: Files) -> Seen:
     """Compare every position that any file has of a bank with that bank's own file."""
-    last = {name: _last_record(bank) for name, bank in files.banks.items()}
-    confirmed = dict.fromkeys(files.banks, 0)
-    incomplete: dict[str, int] = {}
-    findings: dict[tuple[str, int], Finding] = {}
-    for witness, name, record_id, chain_hash in sorted(_positions(files), key=lambda position: position[:3]):
+    seen = Seen({name: _last_record(bank) for name, bank in files.banks.items()}, dict.fromkeys(files.banks, 0), {}, {})
+    for witness, name, record_id, chain_hash in _positions(files):
         bank = files.banks.get(name)
         if bank is None:
             continue
-        if record_id > last[name]:
-            if record_id > incomplete.get(name, 0):
-                incomplete[name] = record_id
-                findings[name, 0] = _incomplete(witness, bank, last[name], record_id)
+        position = Position(witness, record_id)
+        if record_id > seen.last[name]:
+            highest = seen.incomplete.get(name, position)
+            seen.incomplete[name] = max(highest, position, key=lambda one: one.record_id)
         elif _chain_hash(bank, record_id) == chain_hash:
-            confirmed[name] = max(confirmed[name], record_id)
+            seen.confirmed[name] = max(seen.confirmed[name], record_id)
         else:
-            message = f"{witness} saw another record {record_id} (chain hash {chain_hash.hex()[:8]}…)"
-            findings[name, record_id] = Finding(Kind.HISTORY_REWRITTEN, name, f"record {record_id}", message)
-    return Seen(last, confirmed, incomplete, tuple(findings.values()))
+            seen.rewritten.setdefault(name, []).append(position)
+    return seen
+
+
+def rewritten_findings(rewritten: Mapping[str, Sequence[Position]]) -> Iterator[Finding]:
+    """One finding for each bank: behind the first record that was rewritten all chain hashes are other ones."""
+    for bank, positions in sorted(rewritten.items()):
+        first = min(positions, key=lambda position: position.record_id)
+        later = len({position.record_id for position in positions}) - 1
+        also = f", and so had {later:,} later ones that others saw" if later else ""
+        message = f"{first.witness} saw another record here: it had another chain hash{also}"
+        yield Finding(Kind.HISTORY_REWRITTEN, bank, f"record {first.record_id}", message)
 
 
 def _positions(files: Files) -> Iterator[tuple[str, str, int, bytes]]:
@@ -74,11 +88,3 @@ def _last_record(bank: OpenFile) -> int:
 def _chain_hash(bank: OpenFile, record_id: int) -> bytes | None:
     found = bank.connection.execute("SELECT chain_hash FROM records WHERE record_id = ?", (record_id,)).fetchone()
     return None if found is None else bytes(found[0])
-
-
-def _incomplete(witness: str, bank: OpenFile, last: int, seen: int) -> Finding:
-    message = (
-        f"INCOMPLETE: {witness} saw record {seen:,}, the file ends at {last:,}; "
-        f"an older copy, or copied without {bank.path.name}-wal?"
-    )
-    return Finding(Kind.BANK_INCOMPLETE, bank.name, f"record {seen}", message)

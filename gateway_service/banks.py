@@ -108,8 +108,18 @@ class Link:
     @property
     def status(self) -> LinkStatus:
         """Whether payments flow, as far as is known now."""
-        lost = self._status is LinkStatus.CONNECTED and not (self._port and self._port.reachable)
-        return LinkStatus.DOWN if lost else self._status
+        return LinkStatus.DOWN if self._lost else self._status
+
+    @property
+    def _lost(self) -> bool:
+        return self._status is LinkStatus.CONNECTED and not (self._port and self._port.reachable)
+
+    def notice(self) -> None:
+        """Look whether the connection still stands; without one the bank is down and is tried again."""
+        if self._lost:
+            self._became(LinkStatus.DOWN, "connection lost")
+            self._session = None
+            self._wake.set()
 
     @property
     def waiting(self) -> int:

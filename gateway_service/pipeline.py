@@ -276,9 +276,11 @@ class Pipeline:
             self._directory().link(bank).settle(transfers)
 
     async def _watch(self) -> None:
-        """See to what waits: orders whose patience has ended, states and heads that no commit has taken along."""
+        """See to what nobody tells: connections lost, patience ended, states and heads that no commit took along."""
         while True:
             await asyncio.sleep(TICK)
+            for link in self._directory().links.values():
+                link.notice()
             now = self._clock.monotonic()
             for underway in self.underway:
                 if underway.asked_since is not None and now - underway.asked_since >= PATIENCE:

@@ -78,6 +78,7 @@ class Sessions:
         self._idle_limit_us = idle_limit_days * DAY_US
         self._throttle = Throttle(clock)
         self._remembered: dict[bytes, Session] = {}
+        self._ended: set[bytes] = set()
 
     async def found(self) -> None:
         """Give a new network its operator, with his first password."""
@@ -160,6 +161,7 @@ class Sessions:
     async def end(self, session: Session) -> None:
         """End a session at once."""
         now = self._clock.now_us()
+        self._ended.add(session.token_hash)
         self._remembered.pop(session.token_hash, None)
         await self._database.write(
             lambda connection: connection.execute(
@@ -202,7 +204,7 @@ class Sessions:
             if other.session_id != session.session_id:
                 await self.end(other)
 
-    async def _use(self, session: Session) -> Session:
+    async def _use(self, session: Session) -> Session | None:
         now = self._clock.now_us()
         if now >= self.idle_end(session) or now >= session.ends_at:
             self._remembered.pop(session.token_hash, None)
@@ -220,6 +222,8 @@ class Sessions:
                 )
             )
             session = replace(session, used_at=now)
+        if session.token_hash in self._ended:
+            return None  # a logout overtook this call
         self._remembered[session.token_hash] = session
         return session
 

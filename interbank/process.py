@@ -1,7 +1,6 @@
 """What every server process does around its work: hold its lock, say that it is ready, stop when told."""
 
 import asyncio
-import fcntl
 import json
 import os
 import signal
@@ -10,7 +9,8 @@ from collections.abc import Coroutine, Mapping
 from pathlib import Path
 from typing import Any
 
-from interbank.refusals import Reason, Refused
+from interbank.locking import take_lock
+from interbank.refusals import Refused
 
 SWITCH_SECONDS = 0.0005
 """How long a busy thread keeps Python's lock while another waits for it. The writing thread lets go of it at every
@@ -18,17 +18,11 @@ statement; with Python's own 5 ms it would wait that long for each while the eve
 
 
 class ProcessLock:
-    """A lock file beside a database, held for the life of the process that serves it. Whoever can take the lock knows
-    that no such process is alive; a pid may be somebody else's by now."""
+    """A lock file beside a database, held for the life of the process that serves it."""
 
     def __init__(self, database: Path) -> None:
         """Take the lock. Raises Refused(ALREADY_RUNNING)."""
-        self._file = os.open(f"{database}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(self._file)
-            raise Refused(Reason.ALREADY_RUNNING, f"another process serves {database.name}") from None
+        self._file = take_lock(database)
         os.ftruncate(self._file, 0)
 
     def announce(self, details: Mapping[str, str]) -> None:

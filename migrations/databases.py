@@ -1,7 +1,6 @@
 """Makes databases, and brings them to the newest schema."""
 
 import contextlib
-import fcntl
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from pathlib import Path
 from alembic import command
 from alembic.config import Config
 
+from interbank.locking import take_lock
 from interbank.private_files import make_private_directory
 from interbank.refusals import Reason, Refused
 from interbank.storage.engine import open_engine
@@ -79,17 +79,8 @@ def _state(lineage: Lineage, path: Path) -> tuple[str | None, list[str]]:
 @contextlib.contextmanager
 def _no_server(path: Path) -> Iterator[None]:
     """Hold the lock that a server holds for its life: no schema changes under a server that was written for another."""
-    descriptor = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    descriptor = take_lock(path)
     try:
-        _lock(descriptor, path)
         yield
     finally:
         os.close(descriptor)
-
-
-def _lock(descriptor: int, path: Path) -> None:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        hint = "stop it first: interbank down"
-        raise Refused(Reason.ALREADY_RUNNING, f"another process has {path} open", hint=hint) from error

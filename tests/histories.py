@@ -4,6 +4,7 @@ returns and settles that come early, late or twice, grants that end, accounts th
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from itertools import chain, product
+from random import Random
 from typing import Any
 
 from hypothesis import strategies as st
@@ -66,17 +67,25 @@ FAMILIES = [OUT, OUT, IN, CASH_MOVED]
 families = st.one_of([st.sampled_from(kind) for kind in FAMILIES])
 
 
+Batches = list[list[Instruction] | str]
+"""What happens to a bank: batches of instructions, and fates that befall it between them."""
+
+
 @st.composite
-def histories(draw: st.DrawFn) -> "Batches":
+def histories(draw: st.DrawFn) -> Batches:
     """Batches about a few orders, and what befalls the accounts between them."""
     said = list(chain.from_iterable(draw(st.lists(families, min_size=1, max_size=5))))
     batch = st.lists(st.sampled_from(said), min_size=1, max_size=8)
     return draw(st.lists(st.one_of(batch, batch, st.sampled_from(FATES)), min_size=1, max_size=8))
 
 
-batches = histories()
-
-Batches = list[list[Instruction] | str]
+def random_history(chance: Random) -> Batches:
+    """One of the same, drawn more quickly and without shrinking."""
+    said = list(chain.from_iterable(chance.choice(chance.choice(FAMILIES)) for _ in range(chance.randint(1, 5))))
+    return [
+        chance.choice(FATES) if chance.random() < 0.3 else chance.choices(said, k=chance.randint(1, 8))
+        for _ in range(6)
+    ]
 
 
 @dataclass
@@ -96,15 +105,8 @@ class History:
 
     def run(self, steps: Batches) -> "History":
         for step in steps:
-            self._befall(step) if isinstance(step, str) else self._post(step)
+            befall(self.book, step) if isinstance(step, str) else self._post(step)
         return self
-
-    def _befall(self, fate: str) -> None:
-        what, whom = fate.split()
-        if what == "grant":
-            end_grant(self.book, whom)
-        else:
-            change(self.book, int(whom), status=what)
 
     def _post(self, batch: Iterable[Instruction]) -> None:
         book = self.book = replace(self.book, gathered=Gathered())
@@ -125,11 +127,17 @@ class History:
             del self.open_debits[record_id]
 
 
+def befall(book: Book, fate: str) -> None:
+    """Freeze or unfreeze an account, or end a grant."""
+    what, whom = fate.split()
+    if what == "grant":
+        end_grant(book, whom)
+    else:
+        change(book, int(whom), status=what)
+
+
 def assert_books_hold(book: Book) -> None:
+    """What is true of a bank's balances at any moment."""
     assert sum(account.balance for account in book.accounts.values()) == 0
-    assert all(account.balance >= 0 for account in customers(book))
+    assert all(account.balance >= 0 for account in book.accounts.values() if account.kind == "customer")
     assert book.accounts[CASH].balance <= 0
-
-
-def customers(book: Book) -> list[Account]:
-    return [account for account in book.accounts.values() if account.kind == "customer"]

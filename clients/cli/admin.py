@@ -24,7 +24,6 @@ _account = click.option("--account", required=True, type=int, metavar="N", help=
 _amount = click.option("--amount", required=True, metavar="A", help="How much, for example 12.34.")
 _limit = click.option("--limit", default=50, show_default=True, type=click.IntRange(1), help="At most so many.")
 
-_ADMIN_ACCOUNT_COLUMNS = (*ACCOUNT_COLUMNS, "name")
 _ADMIN_TRANSFER_COLUMNS = (*TRANSFER_COLUMNS, "principal")
 
 
@@ -239,7 +238,7 @@ def accounts(context: Context, bank: str) -> None:
     """
     check_bank_id(bank)
     with logged_in(context) as desk:
-        print_list(context, list(map(account_row, desk.client.admin.accounts(bank))), _ADMIN_ACCOUNT_COLUMNS)
+        print_list(context, list(map(account_row, desk.client.admin.accounts(bank))), ACCOUNT_COLUMNS)
 
 
 @admin.command("banks")

@@ -22,6 +22,8 @@ Row = Mapping[str, Any]
 _AMOUNTS = frozenset({"amount", "balance", "balance_after", "deposit", "on_its_way", "limit"})
 _IDS = frozenset({"transfer_id", "transfer"})
 _TIMES = frozenset({"since", "when"})
+_FOLDABLE = frozenset({"reference", "reason", "cause", "device", "principal"})
+_FOLDED, _GAP, _ENDLESS = 12, 3, 10_000
 _UNPRINTABLE = {code: f"\\u{code:04x}" for code in (*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029, 0x202E)}
 
 
@@ -119,14 +121,24 @@ def _print_table(rows: Sequence[Row], columns: Sequence[str]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
+    cells = {name: [_cell(name, row.get(name), short=True) for row in rows] for name in columns}
+    widths = {name: max(len(_heading(name)), *map(len, column)) for name, column in cells.items()}
+    table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="bold")
     for name in columns:
         numeric = name in _AMOUNTS or any(type(row.get(name)) is int for row in rows)
-        table.add_column(_heading(name), justify="right" if numeric else "left", no_wrap=True)
-    for row in rows:
-        table.add_row(*(Text(_cell(name, row.get(name), short=True)) for name in columns))
-    # A pipe has no width: there a line is as long as its content, never cut.
-    console = Console(file=sys.stdout, highlight=False, width=None if sys.stdout.isatty() else 10_000)
+        foldable = name in _FOLDABLE
+        table.add_column(
+            _heading(name),
+            justify="right" if numeric else "left",
+            overflow="fold",
+            min_width=min(widths[name], _FOLDED) if foldable else widths[name],
+        )
+    for texts in zip(*cells.values(), strict=True):
+        table.add_row(*map(Text, texts))
+    # Only free text is folded to fit a terminal; nothing is ever cut. A pipe has no width at all.
+    needed = sum(min(width, _FOLDED) if name in _FOLDABLE else width for name, width in widths.items())
+    console = Console(file=sys.stdout, highlight=False)
+    console.width = max(console.width if sys.stdout.isatty() else _ENDLESS, needed + _GAP * len(columns))
     with console.capture() as captured:
         console.print(table)
     for line in captured.get().splitlines():

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from clients.cli.output import group_digits
 from clients.sdk.records import Account, Bank, CashResult, Session, StatementLine, Transfer
 
 ACCOUNT_COLUMNS = ("bank", "account", "username", "balance", "currency", "status")
@@ -127,8 +128,7 @@ def shown_transfer(row: Mapping[str, Any]) -> dict[str, Any]:
         "when": row["accepted_at"],
         "transfer": row["transfer_id"],
         "state": row["state"],
-        "amount": row["amount"],
-        "currency": row["currency"],
+        "amount": f"{group_digits(row['amount'])} {row['currency']}",
         "from": f"{row['payer_bank']} {row['payer_account']}",
         "to": f"{row['payee_bank']} {row['payee_account']} {row['payee_name']}",
         "reference": row["reference"],
@@ -144,8 +144,7 @@ def shown_movement(row: Mapping[str, Any]) -> dict[str, Any]:
         "entry": row["entry_id"],
         "kind": row["kind"],
         "amount": row["amount"],
-        "balance": row["balance"],
-        "currency": row["currency"],
+        "balance": f"{group_digits(row['balance'])} {row['currency']}",
         "other side": " ".join(filter(None, other)),
         "reference": row["reference"],
         "transfer": row["transfer_id"],

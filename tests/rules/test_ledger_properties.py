@@ -1,28 +1,34 @@
 """Whatever instructions come, in whatever order and however often, a bank's books hold and its word stands.
 
-Random sequences over few accounts, keys and orders, so that they meet: replays, changed payloads, cancels, returns
-and settles that come early, late or twice, grants that end, accounts that are frozen. A failure prints the shortest
-sequence that shows it, and how to run that one again.
+A failure prints the shortest history that shows it, and how to run that one again.
 """
 
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
-from itertools import chain, product
+from itertools import chain
 from random import Random
-from typing import Any
 
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from bank_service.admission import admit
-from bank_service.books import CASH, CLEARING, Account, Book
+from bank_service.books import CLEARING
 from bank_service.ledger import post
-from interbank.instructions import Instruction, Outcome
 from interbank.instructions import InstructionKind as I
+from interbank.instructions import Outcome
 from interbank.instructions import OutcomeKind as O
-from interbank.orders import Order
-from tests.instructing import a_book, cash, change, end_grant, grant_of, instruct, without_replay
+from tests.histories import (
+    CASH_MOVED,
+    IN,
+    OUT,
+    UNSTORED,
+    Batches,
+    History,
+    assert_books_hold,
+    befall,
+    histories,
+    random_history,
+)
+from tests.instructing import without_replay
+
 
 def test_sequences_are_made_of_instructions_that_a_bank_admits() -> None:
     for instruction in chain.from_iterable([*OUT, *IN, *CASH_MOVED]):
@@ -32,14 +38,9 @@ def test_sequences_are_made_of_instructions_that_a_bank_admits() -> None:
 def test_sequences_meet_every_answer_and_every_refusal() -> None:
     """A generator that never meets a rule proves nothing about it."""
     met: Counter[tuple[I, O, str]] = Counter()
-    chance = Random(20261122)  # the same families, batches and fates as below, drawn more quickly
+    chance = Random(20261122)
     for _ in range(500):
-        said = list(chain.from_iterable(chance.choice(chance.choice(FAMILIES)) for _ in range(chance.randint(1, 5))))
-        steps: Batches = [
-            chance.choice(FATES) if chance.random() < 0.3 else chance.choices(said, k=chance.randint(1, 8))
-            for _ in range(6)
-        ]
-        met.update((i.kind, o.kind, o.reason) for i, o in History().run(steps).asked)
+        met.update((i.kind, o.kind, o.reason) for i, o in History().run(random_history(chance)).asked)
     answers = Counter[tuple[I, O]]()
     for (kind, outcome, _), times in met.items():
         answers[kind, outcome] += times
@@ -157,7 +158,7 @@ LAWS = [
 ]
 
 
-@given(batches)
+@given(histories())
 @settings(max_examples=250, deadline=None, print_blob=True)
 def test_every_law_holds_whatever_is_asked(steps: Batches) -> None:
     history = History().run(steps)
@@ -168,18 +169,21 @@ def test_every_law_holds_whatever_is_asked(steps: Batches) -> None:
 thoroughly = settings(max_examples=60, deadline=None, print_blob=True)
 
 
-@given(batches)
+@given(histories())
 @thoroughly
-def test_how_instructions_are_cut_into_batches_changes_no_answer(steps: Batches) -> None:
-    one_by_one: Batches = []
+def test_a_batch_is_its_instructions_one_after_the_other(steps: Batches) -> None:
+    apart, whole = History().run(steps), History()
+    answers: list[Outcome] = []
     for step in steps:
-        one_by_one += [step] if isinstance(step, str) else [[instruction] for instruction in step]
-    together, apart = History().run(steps), History().run(one_by_one)
-    assert [outcome for _, outcome in together.asked] == [outcome for _, outcome in apart.asked]
-    assert together.book.head == apart.book.head
+        if isinstance(step, str):
+            befall(whole.book, step)
+        else:
+            answers += post(whole.book, step)
+    assert answers == [outcome for _, outcome in apart.asked]
+    assert (whole.book.head, whole.book.accounts) == (apart.book.head, apart.book.accounts)
 
 
-@given(batches)
+@given(histories())
 @thoroughly
 def test_asking_everything_again_writes_nothing(steps: Batches) -> None:
     everything = [instruction for step in steps if not isinstance(step, str) for instruction in step]
