@@ -14,7 +14,7 @@ from audit.text import harmless, position_lines, report_lines, trail_lines
 from audit.trail import trail
 
 EXIT_CLEAN, EXIT_ERROR, EXIT_USAGE, EXIT_FINDINGS = 0, 1, 2, 7
-_USAGE = frozenset({"DATABASE_NOT_FOUND", "TRANSFER_ID_MALFORMED"})
+_USAGE = frozenset({"TRANSFER_ID_MALFORMED"})
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

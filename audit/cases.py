@@ -111,7 +111,7 @@ class BankRow(NamedTuple):
         """What the transfer leaves in this bank's clearing account, in minor units."""
         if self.outcome == "CREDITED":
             return -self.amount
-        return self.amount if self.word in ("DEBITED", "SETTLED") else 0
+        return self.amount if self.outcome == "DEBITED" and self.conclusion != "RETURNED" else 0
 
 
 class Case(NamedTuple):

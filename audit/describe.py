@@ -8,7 +8,7 @@ from pathlib import Path
 from audit import manifest
 from audit.amounts import moment
 from audit.files import Files, OpenFile
-from audit.findings import Finding
+from audit.findings import Finding, Kind
 from audit.report import FileReport
 
 _BANK = """
@@ -31,7 +31,7 @@ def describe(files: Files) -> Description:
     """Describe every file that was opened."""
     manifests = {folder: manifest.read(folder) for folder in {file.path.parent for file in files.all}}
     reports: list[FileReport] = []
-    findings: list[Finding] = []
+    findings = [_damaged(path, error) for path, error in files.damaged]
     for file in files.all:
         # The hash of a file to which a server writes says nothing: what counts may be in its -wal.
         if file.live:
@@ -42,6 +42,10 @@ def describe(files: Files) -> Description:
         findings += [finding] if finding else []
         reports.append(_report(file, sha256, note))
     return Description(tuple(reports), tuple(findings), tuple(_not_here(files, manifests)))
+
+
+def _damaged(path: Path, error: str) -> Finding:
+    return Finding(Kind.FILE_UNREADABLE, "", path.name, f"{path} cannot be opened: {error}")
 
 
 def _report(file: OpenFile, sha256: str, note: str) -> FileReport:
@@ -67,6 +71,8 @@ def _report(file: OpenFile, sha256: str, note: str) -> FileReport:
 
 
 def _not_here(files: Files, manifests: dict[Path, manifest.Manifest | None]) -> Iterator[str]:
+    for path, error in files.damaged:
+        yield f"{path}: cannot be opened: {error}"
     for path in files.others:
         yield f"{path}: not a database of this network"
     for folder, found in manifests.items():

@@ -16,7 +16,7 @@ import os
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,11 +59,13 @@ class OpenFile:
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """What was found: at most one gateway, and banks by id. `others` are databases that are not of this network."""
+    """What was found: at most one gateway, and banks by id. `others` are files that are not of this network; `damaged`
+    are databases that SQLite will not open, each with the reason."""
 
     gateway: OpenFile | None
     banks: dict[str, OpenFile]
     others: tuple[Path, ...]
+    damaged: tuple[tuple[Path, str], ...]
 
     @property
     def all(self) -> tuple[OpenFile, ...]:
@@ -74,7 +76,8 @@ class Files:
     def without(self, names: Collection[str]) -> "Files":
         """The files that are not of these."""
         gateway = None if self.gateway and self.gateway.name in names else self.gateway
-        return Files(gateway, {n: bank for n, bank in self.banks.items() if n not in names}, self.others)
+        banks = {name: bank for name, bank in self.banks.items() if name not in names}
+        return Files(gateway, banks, self.others, self.damaged)
 
     @property
     def live(self) -> bool:
@@ -91,15 +94,20 @@ def opened(places: Iterable[Path]) -> Iterator[Files]:
     with contextlib.ExitStack() as stack:
         found: list[OpenFile] = []
         others: list[Path] = []
+        damaged: list[tuple[Path, str]] = []
         for path, named in _candidates(places):
-            file = _open(path, stack)
+            try:
+                file = _open(path, stack)
+            except sqlite3.Error as error:
+                damaged.append((path, str(error)))
+                continue
             if file is not None:
                 found.append(file)
             elif named:
                 raise CannotAudit("DATABASE_FOREIGN", f"{path} is not a database of a bank or of a gateway")
             else:
                 others.append(path)
-        files = _sorted(found, others)
+        files = _sorted(found, others, damaged)
         for file in sorted(found, key=lambda file: file.service != "gateway"):
             file.connection.execute("BEGIN")
             file.connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
@@ -127,14 +135,14 @@ def _candidates(places: Iterable[Path]) -> Iterator[tuple[Path, bool]]:
         elif place.is_file():
             inside = [place]
         else:
-            raise CannotAudit("DATABASE_NOT_FOUND", f"{place} does not exist", "name a home, a backup, or files")
+            raise CannotAudit("HOME_EMPTY", f"{place} does not exist", "name a home, a backup, or files")
         for path in inside:
             if path.resolve() not in seen and path.is_file():
                 seen.add(path.resolve())
                 yield path, path == place
     if not seen:
         names = ", ".join(map(str, places))
-        raise CannotAudit("DATABASE_NOT_FOUND", f"no database in {names}", "name a home, a backup, or files")
+        raise CannotAudit("HOME_EMPTY", f"no database in {names}", "name a home, a backup, or files")
 
 
 def _open(path: Path, stack: contextlib.ExitStack) -> OpenFile | None:
@@ -144,17 +152,12 @@ def _open(path: Path, stack: contextlib.ExitStack) -> OpenFile | None:
             return None
     before = _state(path)
     readable, options = _way_to_read(path, stack)
-    try:
-        connection = sqlite3.connect(
-            f"{readable.absolute().as_uri()}?{options}", uri=True, isolation_level=None, cached_statements=0
-        )
-        stack.callback(connection.close)
-        connection.execute("PRAGMA query_only = ON")
-        connection.execute("PRAGMA trusted_schema = OFF")
-        connection.execute("PRAGMA cache_size = -262144")
-        about = _recognise(path, connection)
-    except sqlite3.DatabaseError as error:
-        raise CannotAudit("DATABASE_DAMAGED", f"{path} cannot be read: {error}") from error
+    uri = f"{readable.absolute().as_uri()}?{options}"
+    connection = sqlite3.connect(uri, uri=True, isolation_level=None, cached_statements=0)
+    stack.callback(connection.close)
+    for pragma in ("query_only = ON", "trusted_schema = OFF", "cache_size = -262144"):
+        connection.execute(f"PRAGMA {pragma}")
+    about = _recognise(path, connection)
     if about is None:
         return None
     service, name, currency, revision = about
@@ -202,7 +205,7 @@ def _recognise(path: Path, connection: sqlite3.Connection) -> tuple[str, str, st
     return service, str(row[0]), str(row[1]), revision
 
 
-def _sorted(found: Iterable[OpenFile], others: Iterable[Path]) -> Files:
+def _sorted(found: Iterable[OpenFile], others: Iterable[Path], damaged: Sequence[tuple[Path, str]]) -> Files:
     """Files by whose they are. Two of one bank cannot be told apart: which is the true one?"""
     by_name: dict[str, OpenFile] = {}
     for file in found:
@@ -215,8 +218,10 @@ def _sorted(found: Iterable[OpenFile], others: Iterable[Path]) -> Files:
         by_name[file.name] = file
     gateway = by_name.pop("gateway", None)
     if gateway is None and not by_name:
-        raise CannotAudit("DATABASE_NOT_FOUND", "no database of a bank or of a gateway was found")
-    return Files(gateway, by_name, tuple(others))
+        if damaged:
+            raise CannotAudit("DATABASE_DAMAGED", f"{damaged[0][0]} cannot be read: {damaged[0][1]}")
+        raise CannotAudit("HOME_EMPTY", "no database of a bank or of a gateway was found")
+    return Files(gateway, by_name, tuple(others), tuple(damaged))
 
 
 def _beside(path: Path, suffix: str) -> bool:

@@ -52,19 +52,16 @@ def reconcile_files(files: Files) -> Reconciled:
             seen.rewritten.setdefault(bank, []).append(position)
         _count(case, counts)
     clearing = dict(_clearing(files))
-    about_files = (
-        *_incomplete(files, seen, counts),
-        *rewritten_findings(seen.rewritten),
-        *_unexplained(clearing, counts),
-    )
+    history = (*_incomplete(files, seen, counts), *rewritten_findings(seen.rewritten))
     comparison = Comparison(
-        counts.transfers,
-        counts.three_ways,
-        {state: counts.states[state] for state in _STATES if counts.states[state]},
-        tuple(counts.under_way),
-        tuple((bank, *held) for bank, held in clearing.items()),
+        transfers=counts.transfers,
+        three_ways=counts.three_ways,
+        by_state={state: counts.states[state] for state in _STATES if counts.states[state]},
+        under_way=tuple(counts.under_way),
+        clearing=tuple((bank, *held) for bank, held in clearing.items()),
     )
-    return Reconciled(seen, comparison, (*about_files, *findings), tuple(_not_checked(files, counts)))
+    found = (*history, *_unexplained(clearing, counts), *findings)
+    return Reconciled(seen, comparison, found, tuple(_not_checked(files, counts)))
 
 
 def confirmed(first: Reconciled, second: Reconciled) -> Reconciled:

@@ -101,12 +101,14 @@ class Credentials:
     async def change_password(self, grant: bytes, old: str, new: str) -> None:
         """Replace a customer's own password; his other grants end.
 
-        Raises Refused with GRANT_ENDED, WRONG_CREDENTIALS, PASSWORD_TOO_SHORT or PASSWORD_TOO_LONG.
+        Raises Refused with GRANT_ENDED, WRONG_CREDENTIALS, LOGIN_THROTTLED, PASSWORD_TOO_SHORT or PASSWORD_TOO_LONG.
         """
         check_password(new, "new_password")
         holder = await self.holder(grant)
+        self._throttle.require_patience(holder.username)
         known = await self._database.read(lambda connection: _credential(connection, holder.username))
         if not await self._passwords.matches(old, known.password_hash if known else None):
+            self._throttle.failed(holder.username)
             raise Refused(Reason.WRONG_CREDENTIALS)
         hashed = await self._passwords.hash(new)
         others = (grants.c.account == holder.account) & (grants.c.grant_hash != grant_hash(grant))

@@ -115,7 +115,10 @@ def statement(connection: Connection, account: int, *, before: int, limit: int) 
             case((out, outcomes.c.payee_account), else_=outcomes.c.payer_account),
             case(
                 (out, outcomes.c.payee_name),
-                (outcomes.c.principal.like("user:%"), func.substr(outcomes.c.principal, 6)),
+                (
+                    and_(outcomes.c.payer_account >= 0, outcomes.c.principal.like("user:%")),
+                    func.substr(outcomes.c.principal, 6),
+                ),
                 else_="",
             ),
             sides.c.minor_units,

@@ -48,7 +48,8 @@ SELECT CAST(s.account_number AS TEXT) AS account, s.entry_id, {iso_time("r.recor
        CASE WHEN s.account_number = o.payer_account AND o.payer_bank = b.bank THEN {_account_name("o.payee_account")}
            ELSE {_account_name("o.payer_account")} END AS counterparty_account,
        CASE WHEN s.account_number = o.payer_account AND o.payer_bank = b.bank THEN o.payee_name
-           WHEN o.principal LIKE 'user:%' THEN substr(o.principal, 6) ELSE '' END AS counterparty_name,
+           WHEN o.payer_account >= 0 AND o.principal LIKE 'user:%' THEN substr(o.principal, 6)
+           ELSE '' END AS counterparty_name,
        s.minor_units, {decimal_amount("s.minor_units", "c.scale")} AS amount,
        {decimal_amount("s.balance_after", "c.scale")} AS balance_after, o.currency, o.reference
 FROM ({_STATEMENT_SIDE.format(side="debit", sign="-")} UNION ALL{_STATEMENT_SIDE.format(side="credit", sign="")}) s

@@ -184,6 +184,11 @@ class Link:
             raise Refused(
                 Reason.OUTCOME_UNKNOWN, f"{self.bank} was asked and has not answered: {unknown.cause}"
             ) from None
+        except Refused as refused:
+            if refused.reason in (Reason.SESSION_SUPERSEDED, Reason.EPOCH_SUPERSEDED):
+                # The bank began anew and did nothing; the link is about to notice.
+                raise Refused(Reason.BANK_UNAVAILABLE, f"{self.bank} is connecting", retry_after_ms=200) from None
+            raise
         self._fence.witnessed(self.bank, outcome.head)
         return outcome
 

@@ -157,19 +157,21 @@ class Directory:
         now = self._clock.now_us()
 
         def bind(connection: Connection) -> None:
-            exists = connection.execute(select(users.c.username).where(users.c.username == username)).first()
-            if exists is not None and not known_user:
-                raise Refused(Reason.USERNAME_TAKEN, field="username", hint=f"interbank login --username {username}")
-            if exists is None:
-                connection.execute(insert(users).values(username=username, registered_at=now))
-            taken = connection.execute(
-                select(registrations.c.registration_id).where(
-                    ((registrations.c.bank == bank) & (registrations.c.account == account))
-                    | ((registrations.c.bank == bank) & (registrations.c.username == username))
-                )
-            ).first()
-            if taken is not None:
+            bound = _account_at(connection, username, bank)
+            if account in (bound, *_account_of_others(connection, bank, account)):
                 raise Refused(Reason.ALREADY_REGISTERED, f"{bank} {account} is registered already", field="account")
+            if bound is not None:
+                # A bank keeps one open account per user: the one that was bound is closed, and this one follows it.
+                connection.execute(
+                    update(registrations)
+                    .where(registrations.c.username == username, registrations.c.bank == bank)
+                    .values(account=account, registered_at=now)
+                )
+                return
+            if connection.execute(select(users.c.username).where(users.c.username == username)).first() is None:
+                connection.execute(insert(users).values(username=username, registered_at=now))
+            elif not known_user:
+                raise Refused(Reason.USERNAME_TAKEN, field="username", hint=f"interbank login --username {username}")
             connection.execute(
                 insert(registrations).values(username=username, bank=bank, account=account, registered_at=now)
             )
@@ -203,6 +205,16 @@ class Directory:
                 bank=bank, currency=currency, address=address, joined_at=now, head_record_id=0, head_chain_hash=b""
             )
         )
+
+
+def _account_at(connection: Connection, username: str, bank: str) -> int | None:
+    bound = (registrations.c.username == username) & (registrations.c.bank == bank)
+    return connection.execute(select(registrations.c.account).where(bound)).scalar()
+
+
+def _account_of_others(connection: Connection, bank: str, account: int) -> list[int]:
+    bound = (registrations.c.bank == bank) & (registrations.c.account == account)
+    return list(connection.execute(select(registrations.c.account).where(bound)).scalars())
 
 
 def connected(link: Link) -> bool:

@@ -154,7 +154,8 @@ class Sessions:
     async def add_access(self, session: Session, bank: str, granted: Access) -> Session:
         """Another bank has granted this session access."""
         await self._database.write(lambda connection: _write_access(connection, session.session_id, bank, granted))
-        extended = replace(session, access={**session.access, bank: granted})
+        latest = self._remembered.get(session.token_hash, session)
+        extended = replace(latest, access={**latest.access, bank: granted})
         self._remembered[session.token_hash] = extended
         return extended
 
@@ -187,6 +188,10 @@ class Sessions:
         matches = await self._passwords.matches(password, row[0] if row else None)
         (self._throttle.succeeded if matches else self._throttle.failed)(OPERATOR)
         return matches
+
+    async def take_as_long_as_a_password(self, password: str) -> None:
+        """For a name that nobody has: the answer must not come sooner than for one that somebody has."""
+        await self._passwords.matches(password, None)
 
     async def change_operator_password(self, session: Session, old: str, new: str) -> None:
         """Replace the operator's password; his other sessions end.

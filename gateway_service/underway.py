@@ -98,8 +98,8 @@ class Underway:
             self.changed.set()
             self.changed = None
 
-    async def next_change(self) -> None:
-        """Wait until it has come further."""
+    def next_change(self) -> asyncio.Event:
+        """Set when it has come further than it is now."""
         if self.changed is None:
             self.changed = asyncio.Event()
-        await self.changed.wait()
+        return self.changed

@@ -2,7 +2,6 @@
 
 import atexit
 import contextlib
-import functools
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -109,11 +108,22 @@ def logged_in(context: Context) -> Iterator[Desk]:
         yield desk
 
 
-@functools.cache
-def _client(address: str, authority: bytes, _profile: str) -> Client:
-    client = Client(address, authority)
-    atexit.register(client.close)
-    return client
+def close_connections() -> None:
+    """Close what commands of this process have left open for those that follow."""
+    while _clients:
+        _clients.popitem()[1].close()
+
+
+_clients: dict[tuple[str, bytes, str], Client] = {}
+atexit.register(close_connections)
+
+
+def _client(address: str, authority: bytes, profile: str) -> Client:
+    """One client for the process: the menu runs many commands, and a connection takes longer than most of them."""
+    named = (address, authority, profile)
+    if named not in _clients:
+        _clients[named] = Client(address, authority)
+    return _clients[named]
 
 
 def _explained(refused: Refused, desk: Desk) -> Ended:

@@ -115,9 +115,9 @@ class PaymentServicer(gateway_pb2_grpc.PaymentServiceServicer):
         session = await self._sessions.require(context)
         known = await self._find(session, request.transfer_id)
         while isinstance(known, Underway) and not known.finished:
-            shown = self._rendering.transfer(known)
-            yield gateway_pb2.WatchResponse(transfer=shown)
-            await known.next_change()
+            change = known.next_change()
+            yield gateway_pb2.WatchResponse(transfer=self._rendering.transfer(known))
+            await change.wait()
         yield gateway_pb2.WatchResponse(transfer=self._rendering.transfer(known))
 
     async def page(

@@ -31,14 +31,20 @@ class SessionServicer(gateway_pb2_grpc.SessionServiceServicer):
             return await self._login_operator(request)
         check_username(request.username)
         bank = request.bank or await self._first_bank(request.username)
+        if not bank:
+            await self._sessions.take_as_long_as_a_password(request.password)
+            raise _wrong_credentials()
         access = await self._granted(request.username, request.password, bank)
         registered = await self._directory.registrations_of(request.username)
         if not any((found.bank, found.account) == (bank, access.account) for found in registered):
             await self._revoke(bank, access)
-            raise Refused(Reason.WRONG_CREDENTIALS, hint="new in this network? interbank register --help")
+            raise _wrong_credentials()
         present = await self._present(context)
         if present is not None and present.username == request.username:
+            earlier = present.access.get(bank)
             extended = await self._sessions.add_access(present, bank, access)
+            if earlier is not None:
+                await self._revoke(bank, earlier)
             return gateway_pb2.LoginResponse(session=session_message(self._sessions, extended, extended))
         token, session = await self._sessions.open(request.username, request.device, {bank: access})
         return gateway_pb2.LoginResponse(token=token, session=session_message(self._sessions, session, session))
@@ -129,7 +135,7 @@ class SessionServicer(gateway_pb2_grpc.SessionServiceServicer):
 
     async def _login_operator(self, request: gateway_pb2.LoginRequest) -> gateway_pb2.LoginResponse:
         if not await self._sessions.operator_matches(request.password):
-            raise Refused(Reason.WRONG_CREDENTIALS)
+            raise _wrong_credentials()
         token, session = await self._sessions.open(OPERATOR, request.device, {})
         return gateway_pb2.LoginResponse(token=token, session=session_message(self._sessions, session, session))
 
@@ -141,18 +147,19 @@ class SessionServicer(gateway_pb2_grpc.SessionServiceServicer):
             return None
 
     async def _first_bank(self, username: str) -> str:
+        """The bank that a user registered first; empty if he did not register at any."""
         registered = await self._directory.registrations_of(username)
-        if not registered:
-            raise Refused(Reason.WRONG_CREDENTIALS, hint="new in this network? interbank register --help")
-        return registered[0].bank
+        return registered[0].bank if registered else ""
 
     async def _granted(self, username: str, password: str, bank: str) -> Access:
         """Have the bank check the password. It goes to this bank alone, and is kept nowhere."""
-        granted: bank_pb2.OpenGrantResponse = await self._directory.link(bank).call(
-            "OpenGrant",
-            bank_pb2.OpenGrantRequest(username=username, password=password, lifetime_seconds=_LIFETIME_SECONDS),
-            deadline=_LOGIN_DEADLINE,
-        )
+        request = bank_pb2.OpenGrantRequest(username=username, password=password, lifetime_seconds=_LIFETIME_SECONDS)
+        try:
+            granted: bank_pb2.OpenGrantResponse = await self._directory.link(bank).call(
+                "OpenGrant", request, deadline=_LOGIN_DEADLINE
+            )
+        except Refused as refused:
+            raise _wrong_credentials() if refused.reason is Reason.WRONG_CREDENTIALS else refused from None
         return Access(granted.account, granted.grant)
 
     async def _end(self, session: Session) -> None:
@@ -167,3 +174,8 @@ class SessionServicer(gateway_pb2_grpc.SessionServiceServicer):
             await self._directory.link(bank).call("RevokeGrant", bank_pb2.RevokeGrantRequest(grant=access.grant))
         except Refused as refused:
             log.info("a grant of %s could not be ended: %s", bank, refused.message)
+
+
+def _wrong_credentials() -> Refused:
+    """The same words whether the user is unknown, not registered, or gave a wrong password."""
+    return Refused(Reason.WRONG_CREDENTIALS, hint="new in this network? interbank register --help")

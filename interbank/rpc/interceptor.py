@@ -60,7 +60,9 @@ class Door(grpc.aio.ServerInterceptor):
         if handler.unary_unary:
             return grpc.unary_unary_rpc_method_handler(self._answering(method, handler.unary_unary), parse, render)
         if handler.stream_unary:
-            return grpc.stream_unary_rpc_method_handler(self._answering(method, handler.stream_unary), parse, render)
+            return grpc.stream_unary_rpc_method_handler(
+                self._answering(method, _within_limit(handler.stream_unary)), parse, render
+            )
         return grpc.unary_stream_rpc_method_handler(self._streaming(method, handler.unary_stream), parse, render)
 
     def _limited(self, method: str, parse: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
@@ -105,6 +107,29 @@ class _TooLarge:
         self.limit = limit
 
 
+def _require_small(request: Any) -> None:
+    if isinstance(request, _TooLarge):
+        raise Refused(
+            Reason.REQUEST_TOO_LARGE,
+            f"the request has more than {request.limit} bytes",
+            hint="send fewer items at once",
+        )
+
+
+def _within_limit(behaviour: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+    """A handler of a stream of requests that refuses the first one that is too large."""
+
+    async def small_ones(requests: AsyncIterator[Any]) -> AsyncIterator[Any]:
+        async for request in requests:
+            _require_small(request)
+            yield request
+
+    async def answer(requests: AsyncIterator[Any], context: Context) -> Any:
+        return await behaviour(small_ones(requests), context)
+
+    return answer
+
+
 class _Call:
     """One call: its id, its time, its end."""
 
@@ -119,12 +144,7 @@ class _Call:
     def enter(self, admit: Admit, request: Any) -> None:
         if not self._method.startswith(_HEALTH):
             admit(self._context, self._method)
-        if isinstance(request, _TooLarge):
-            raise Refused(
-                Reason.REQUEST_TOO_LARGE,
-                f"the request has more than {request.limit} bytes",
-                hint="send fewer items at once",
-            )
+        _require_small(request)
 
     async def refuse(self, error: Exception) -> Any:
         if isinstance(error, grpc.aio.AbortError):

@@ -75,6 +75,8 @@ def _from_status(status: status_pb2.Status, error: grpc.RpcError) -> Refused:
 
 def _without_details(error: grpc.RpcError) -> Refused:
     code = error.code() if isinstance(error, grpc.Call | grpc.aio.AioRpcError) else grpc.StatusCode.UNKNOWN
+    if code is grpc.StatusCode.RESOURCE_EXHAUSTED and "larger than max" in (error.details() or ""):
+        return Refused(Reason.REQUEST_TOO_LARGE, hint="send fewer items at once")
     return Refused(_UNEXPLAINED.get(code, Reason.INTERNAL), cause(error))
 
 

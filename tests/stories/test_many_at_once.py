@@ -103,7 +103,7 @@ async def test_a_mebibyte_is_refused_before_it_is_read_and_others_are_served_mea
     alice = await world.customer("alice", "NORTH", cents=10_00)
     bob = await world.customer("bob", "SOUTH")
     order = an_order(alice.at("NORTH"), bob.named_at("SOUTH"), 1, "huge", reference="x" * 1_100_000)
-    with refused(Reason.GATEWAY_OVERLOADED):  # gRPC's own words for it carry no reason of ours
+    with refused(Reason.REQUEST_TOO_LARGE):
         await alice.submit([order])
     assert await alice.balance("NORTH") == 10_00
 

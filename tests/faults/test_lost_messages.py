@@ -1,0 +1,151 @@
+"""Laws 1 and 2: unknown is not refused, and what is asked again is done once."""
+
+from collections.abc import Callable
+
+import grpc
+import pytest
+
+from gateway_service.bank_port import Unknown, _explained
+from interbank.instructions import InstructionKind
+from interbank.refusals import Reason, Refused
+from protos.v1 import order_pb2
+from tests import books
+from tests.wire import Wire
+from tests.world import World, an_order
+
+COMPLETED = order_pb2.TRANSFER_STATE_COMPLETED
+RETURNED = order_pb2.TRANSFER_STATE_RETURNED
+EVER = 10**9
+
+WAYS = {
+    "a lost request": Wire.lose_request,
+    "three lost requests": lambda wire, kind: wire.lose_request(kind, times=3),
+    "a lost reply": Wire.lose_reply,
+    "three lost replies": lambda wire, kind: wire.lose_reply(kind, times=3),
+    "a repeated request": Wire.repeat,
+}
+Way = Callable[[Wire, InstructionKind], None]
+
+
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+@pytest.mark.parametrize("kind", [InstructionKind.DEBIT, InstructionKind.CREDIT, InstructionKind.SETTLE])
+async def test_a_payment_between_banks_moves_money_once_despite(
+    shared_world: World, kind: InstructionKind, way: Way
+) -> None:
+    world = shared_world
+    alice = await world.customer("alice", "NORTH", cents=10_00)
+    bob = await world.customer("bob", "SOUTH")
+    way(world.wire, kind)
+
+    paid = await alice.pay(alice.at("NORTH"), bob.named_at("SOUTH"), 4_00, "once")
+    assert paid.transfer.state == COMPLETED
+    await world.quiet()
+
+    assert await alice.balance("NORTH") == 6_00
+    assert await bob.balance("SOUTH") == 4_00
+    books.check(world.home)
+
+
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+async def test_a_payment_within_one_bank_moves_money_once_despite(shared_world: World, way: Way) -> None:
+    world = shared_world
+    alice = await world.customer("alice", "NORTH", cents=10_00)
+    carol = await world.customer("carol", "NORTH")
+    way(world.wire, InstructionKind.BOOK_TRANSFER)
+
+    paid = await alice.pay(alice.at("NORTH"), carol.named_at("NORTH"), 4_00, "once")
+
+    assert paid.transfer.state == COMPLETED
+    assert (await alice.balance("NORTH"), await carol.balance("NORTH")) == (6_00, 4_00)
+    books.check(world.home)
+
+
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+async def test_money_comes_back_once_despite(shared_world: World, way: Way) -> None:
+    world = shared_world
+    alice = await world.customer("alice", "NORTH", cents=10_00)
+    bob = await world.customer("bob", "SOUTH")
+    credit = world.wire.hold_request(InstructionKind.CREDIT)
+    way(world.wire, InstructionKind.RETURN_DEBIT)
+    await alice.submit([an_order(alice.at("NORTH"), bob.named_at("SOUTH"), 4_00, "back")])
+    await credit.arrived.wait()
+    await (await world.operator()).set_status("SOUTH", bob.accounts["SOUTH"], "FROZEN")
+    credit.release()
+
+    paid = await alice.pay(alice.at("NORTH"), bob.named_at("SOUTH"), 4_00, "back")
+
+    assert (paid.transfer.state, paid.transfer.reason) == (RETURNED, "PAYEE_ACCOUNT_FROZEN")
+    assert await alice.balance("NORTH") == 10_00
+    books.check(world.home)
+
+
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+@pytest.mark.usefixtures("short_patience")
+async def test_a_payment_is_given_up_once_despite(shared_world: World, way: Way) -> None:
+    world = shared_world
+    alice = await world.customer("alice", "NORTH", cents=10_00)
+    bob = await world.customer("bob", "SOUTH")
+    world.wire.lose_request(InstructionKind.CREDIT, times=EVER)
+    way(world.wire, InstructionKind.CANCEL_CREDIT)
+
+    paid = await alice.pay(alice.at("NORTH"), bob.named_at("SOUTH"), 4_00, "given-up")
+    world.wire.heal()
+
+    assert (paid.transfer.state, paid.transfer.reason) == (RETURNED, "CANCELLED_BY_PATIENCE")
+    assert await alice.balance("NORTH") == 10_00
+    assert await bob.balance("SOUTH") == 0
+    books.check(world.home)
+
+
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+async def test_a_refusal_stays_a_refusal_despite(shared_world: World, way: Way) -> None:
+    world = shared_world
+    alice = await world.customer("alice", "NORTH")
+    bob = await world.customer("bob", "SOUTH")
+    way(world.wire, InstructionKind.DEBIT)
+
+    paid = await alice.pay(alice.at("NORTH"), bob.named_at("SOUTH"), 4_00, "broke")
+
+    assert paid.transfer.reason == "INSUFFICIENT_FUNDS"
+    books.check(world.home)
+
+
+async def test_a_deposit_whose_answer_was_lost_is_asked_for_again_and_done_once(shared_world: World) -> None:
+    from tests.stories.test_cash import deposit
+
+    alice = await shared_world.customer("alice", "NORTH")
+    shared_world.wire.lose_reply(InstructionKind.DEPOSIT)
+    with pytest.raises(Refused) as caught:
+        await deposit(alice, 5_00, "in")
+    assert caught.value.reason is Reason.OUTCOME_UNKNOWN
+    again = await deposit(alice, 5_00, "in")
+    assert again.replayed
+    assert await alice.balance("NORTH") == 5_00
+
+
+@pytest.mark.parametrize("code", [code for code in grpc.StatusCode if code is not grpc.StatusCode.OK])
+def test_no_status_of_a_bank_decides_anything(code: grpc.StatusCode) -> None:
+    error = grpc.aio.AioRpcError(code, grpc.aio.Metadata(), grpc.aio.Metadata(), details="INSUFFICIENT_FUNDS")
+    assert isinstance(_explained(error), Unknown)
+
+
+@pytest.mark.parametrize("reason", [Reason.INSUFFICIENT_FUNDS, Reason.STORAGE_FULL, Reason.BANK_BUSY, Reason.INTERNAL])
+async def test_a_refusal_that_is_no_outcome_decides_nothing_either(
+    shared_world: World, monkeypatch: pytest.MonkeyPatch, reason: Reason
+) -> None:
+    world = shared_world
+    alice = await world.customer("alice", "NORTH", cents=10_00)
+    bob = await world.customer("bob", "SOUTH")
+    bank = world.banks["SOUTH"].server._bank
+    post, left = bank.post, [reason] * 3
+
+    def stumbling(*arguments: object) -> object:
+        if left:
+            raise Refused(left.pop())
+        return post(*arguments)
+
+    monkeypatch.setattr(bank, "post", stumbling)
+    paid = await alice.pay(alice.at("NORTH"), bob.named_at("SOUTH"), 4_00, "stumbling")
+
+    assert paid.transfer.state == COMPLETED
+    assert not left
