@@ -57,7 +57,7 @@ def reconcile_files(files: Files) -> Reconciled:
         transfers=counts.transfers,
         three_ways=counts.three_ways,
         by_state={state: counts.states[state] for state in _STATES if counts.states[state]},
-        under_way=tuple(counts.under_way),
+        under_way=tuple(sorted(counts.under_way, key=lambda item: item.since)),
         clearing=tuple((bank, *held) for bank, held in clearing.items()),
     )
     found = (*history, *_unexplained(clearing, counts), *findings)
@@ -106,15 +106,12 @@ def _under_way(case: Case) -> UnderWay | None:
 
 
 def _count_missing(case: Case, counts: _Counts) -> None:
-    """Rows that an incomplete file lacks: others name records behind its end, or it must have them and has not."""
-    order, journal = case.first, case.journal
+    """Outcomes that an incomplete file lacks: others name records of this transfer behind its end."""
     beyond = {named.bank for _, named in claims(case) if (named.record_id or 0) > case.heads.get(named.bank or "", 0)}
-    for bank in case.incomplete & {order.payer_bank, order.payee_bank}:
-        lacking = bank not in case.banks and (journal is None or journal.state != "ACCEPTED")
-        if bank in beyond or lacking:
-            counts.missing_rows[bank] += 1
-        if lacking and bank == order.payee_bank and journal is not None and journal.state == "COMPLETED":
-            counts.missing_credits[bank] += order.amount
+    for bank in case.incomplete & beyond:
+        counts.missing_rows[bank] += 1
+        if bank == case.first.payee_bank and case.journal is not None and case.journal.state == "COMPLETED":
+            counts.missing_credits[bank] += case.first.amount
 
 
 def _incomplete(files: Files, seen: Seen, counts: _Counts) -> Iterator[Finding]:

@@ -54,6 +54,13 @@ def create_database(path: Path, service: Any, revision: str) -> None:
     engine.dispose()
 
 
+def connect(path: Path) -> sqlite3.Connection:
+    """A connection that commits by our word, and waits for no disk: these books need not outlive a power cut."""
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.execute("PRAGMA synchronous = OFF")
+    return connection
+
+
 @contextlib.contextmanager
 def edited(path: Path) -> Iterator[sqlite3.Connection]:
     """The hands of somebody who has the file: triggers dropped, an edit, triggers made again as if nothing had been."""
@@ -92,7 +99,7 @@ class Bank:
         self.head: Head = (0, b"")
         self.entry_id = 0
         self.now = START
-        self.db = sqlite3.connect(path, isolation_level=None)
+        self.db = connect(path)
         self.db.execute("INSERT INTO about VALUES (1, ?, ?, ?)", (bank, currency, START))
         self.db.executemany("INSERT OR IGNORE INTO currencies VALUES (?, ?)", [("EUR", 100), ("JPY", 1), ("BHD", 1000)])
         for number, kind, username in ((-1, "cash", None), (-2, "clearing", None), (-3, "recovery", None)):
@@ -101,15 +108,17 @@ class Bank:
 
     def open_account(self, number: int, username: str | None, *, kind: str = "customer", actor: str = "admin") -> None:
         """An account with its act."""
-        row = (number, kind, username, self.currency, "OPEN", 0)
-        self.db.execute("INSERT INTO accounts VALUES (?, ?, ?, ?, ?, ?)", row)
-        self.act("ACCOUNT_OPENED", number, username, actor)
+        with self._transaction():
+            row = (number, kind, username, self.currency, "OPEN", 0)
+            self.db.execute("INSERT INTO accounts VALUES (?, ?, ?, ?, ?, ?)", row)
+            self.act("ACCOUNT_OPENED", number, username, actor)
 
     def act(self, act: str, account: int | None, username: str | None, actor: str) -> None:
         """Something that moved no money."""
-        columns = (act, account, username, actor, "")
-        record_id, _ = self._append(act, columns)
-        self.db.execute("INSERT INTO acts VALUES (?, ?, ?, ?, ?, ?)", (record_id, *columns))
+        with self._transaction():
+            columns = (act, account, username, actor, "")
+            record_id, _ = self._append(act, columns)
+            self._insert("acts", (record_id, *columns))
 
     def decide(
         self,
@@ -128,30 +137,42 @@ class Bank:
         columns = (
             transfer_id, instruction, outcome, reason, fingerprint, principal, order[8], *order[:8], "", *evidence
         )  # fmt: skip
-        entry = self._move(*move, order[5]) if move else NO_ENTRY
-        record_id, chain_hash = self._append(outcome, (*columns, *entry))
-        self._insert("outcomes", (record_id, *columns))
-        self._store_entry(record_id, transfer_id, entry)
-        if outcome == "DEBITED":
-            self._insert("open_debits", (record_id, transfer_id, order[1]))
-        self._witness(evidence)
+        with self._transaction():
+            entry = self._move(*move, order[5]) if move else NO_ENTRY
+            record_id, chain_hash = self._append(outcome, (*columns, *entry))
+            self._insert("outcomes", (record_id, *columns))
+            self._store_entry(record_id, transfer_id, entry)
+            if outcome == "DEBITED":
+                self._insert("open_debits", (record_id, transfer_id, order[1]))
+            self._witness(evidence)
         return record_id, chain_hash
 
     def conclude(self, outcome: str, principal: str, order: Order, evidence: Sequence[Any]) -> None:
         """How a debit ended."""
         transfer_id, _ = identity(principal, order)
         columns = (transfer_id, outcome, *evidence)
-        entry = self._move(CLEARING, order[1], order[5]) if outcome == "RETURNED" else NO_ENTRY
-        record_id, _ = self._append(outcome, (*columns, *entry))
-        self._insert("conclusions", (record_id, *columns))
-        self._store_entry(record_id, transfer_id, entry)
-        self.db.execute("DELETE FROM open_debits WHERE transfer_id = ?", (transfer_id,))
-        self._witness(evidence)
+        with self._transaction():
+            entry = self._move(CLEARING, order[1], order[5]) if outcome == "RETURNED" else NO_ENTRY
+            record_id, _ = self._append(outcome, (*columns, *entry))
+            self._insert("conclusions", (record_id, *columns))
+            self._store_entry(record_id, transfer_id, entry)
+            self.db.execute("DELETE FROM open_debits WHERE transfer_id = ?", (transfer_id,))
+            self._witness(evidence)
 
     def add_money(self, account: int, username: str, amount: int, key: str) -> None:
         """Cash into an account, on the bank's own authority."""
         order = (self.name, CASH, self.name, account, username, amount, self.currency, "", key)
         self.decide("ADD_MONEY", "BOOKED", f"bank:{self.name}", order, move=(CASH, account))
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """All or nothing of what is written inside; one inside another is part of it."""
+        outermost = not self.db.in_transaction
+        if outermost:
+            self.db.execute("BEGIN IMMEDIATE")
+        yield
+        if outermost:
+            self.db.execute("COMMIT")
 
     def _append(self, kind: str, columns: Sequence[Any]) -> Head:
         self.now += 1000
@@ -190,7 +211,7 @@ class Network:
         self.home = home
         self.gateway_path = home / "gateway" / "gateway.db"
         create_database(self.gateway_path, gateway_service, gateway_service.tables.SCHEMA_REVISION)
-        self.db = sqlite3.connect(self.gateway_path, isolation_level=None)
+        self.db = connect(self.gateway_path)
         self.db.execute("INSERT INTO about VALUES (1, ?, 1)", (START,))
         self.db.execute("INSERT OR IGNORE INTO currencies VALUES ('EUR', 100)")
         self.banks: dict[str, Bank] = {}

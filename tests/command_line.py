@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 import json
+import os
+import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,6 +55,26 @@ class CommandLine:
 
     async def __call__(self, *words: str, stdin: str = "") -> Ending:
         return await asyncio.to_thread(run, *words, stdin=stdin, env=self.environment)
+
+    def begin(self, *words: str) -> asyncio.Task[Ending]:
+        """Run a command in a process of its own, beside others: two of this process would share its stdout."""
+        return asyncio.create_task(self._process(*words))
+
+    async def _process(self, *words: str) -> Ending:
+        env = {**os.environ, **{name: value for name, value in self.environment.items() if value is not None}}
+        pipe = asyncio.subprocess.PIPE
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "clients.cli",
+            *words,
+            env=env,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=pipe,
+            stderr=pipe,
+        )
+        out, err = await process.communicate()
+        return Ending(process.returncode or 0, out.decode(), err.decode())
 
     @property
     def environment(self) -> dict[str, str | None]:
@@ -111,6 +133,13 @@ def the_wire(world: World) -> Wire:
     return world.wire
 
 
+def is_watched(world: World, transfer_id: str) -> bool:
+    """Whether somebody follows this transfer now."""
+    assert world.gateway is not None
+    underway = world.gateway.server._pipeline.find(bytes.fromhex(transfer_id))
+    return underway is not None and underway.changed is not None
+
+
 class Line:
     """A TCP line to the gateway that passes TLS through, and can be cut while something is under way."""
 
@@ -119,8 +148,6 @@ class Line:
         self._port = int(port)
         self._writers: set[asyncio.StreamWriter] = set()
         self.address = ""
-        self.sent = 0
-        """Bytes that came from the client's side."""
 
     @contextlib.asynccontextmanager
     async def open(self) -> AsyncIterator["Line"]:
@@ -140,14 +167,11 @@ class Line:
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         far_reader, far_writer = await asyncio.open_connection(self._host, self._port)
         self._writers |= {writer, far_writer}
-        await asyncio.gather(self._pass_on(reader, far_writer, count=True), self._pass_on(far_reader, writer))
+        await asyncio.gather(self._pass_on(reader, far_writer), self._pass_on(far_reader, writer))
 
-    async def _pass_on(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, count: bool = False
-    ) -> None:
+    async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(ConnectionError):
             while data := await reader.read(65536):
-                self.sent += len(data) if count else 0
                 writer.write(data)
                 await writer.drain()
         writer.transport.abort()

@@ -54,13 +54,16 @@ class Wire:
         """The way to a bank."""
         return HurtPort(self, bank, real)
 
-    def lose_request(self, kind: InstructionKind, times: int = 1) -> None:
-        """The bank never hears of it."""
+    def lose_request(self, kind: InstructionKind, times: int = 1) -> list[Instruction]:
+        """The bank never hears of it. Returns what was lost, as it is lost."""
+        lost: list[Instruction] = []
 
-        async def treat(_send: Send, _instructions: Sequence[Instruction]) -> list[Outcome]:
+        async def treat(_send: Send, instructions: Sequence[Instruction]) -> list[Outcome]:
+            lost.extend(instructions)
             raise Unknown("no answer in time")
 
         self._rules.append(_Rule(kind, treat, times))
+        return lost
 
     def lose_reply(self, kind: InstructionKind, times: int = 1) -> None:
         """The bank does it, and the gateway never hears so."""

@@ -6,6 +6,7 @@ Stories that need SIGKILL start real processes instead; everything else tells it
 import asyncio
 import contextlib
 import functools
+import inspect
 import io
 import os
 import queue
@@ -199,11 +200,16 @@ class World:
         """Wait until the gateway holds a session with each of these banks."""
         await self.until(lambda: all(self.link(bank).status is LinkStatus.CONNECTED for bank in banks))
 
-    async def until(self, condition: Any, seconds: float = 20.0) -> None:
-        """Wait until a condition holds; fails with what it was waiting for."""
+    async def until(self, condition: Any, seconds: float = 20.0) -> Any:
+        """Wait until a condition holds, and return what it gave; it may have to be awaited. Fails with the log."""
         loop = asyncio.get_running_loop()
         end = loop.time() + seconds
-        while not condition():
+        while True:
+            holds = condition()
+            if inspect.isawaitable(holds):
+                holds = await holds
+            if holds:
+                return holds
             assert loop.time() < end, f"waited {seconds} s in vain\n{self.log.getvalue()[-4000:]}"
             await asyncio.sleep(0.005)
 
@@ -361,6 +367,12 @@ class Caller:
         request = gateway_pb2.GetTransfersRequest(idempotency_keys=keys)
         answer = await self.call("PaymentService", "GetTransfers", request)
         return list(answer.transfers)
+
+    async def in_state(self, key: str, *states: str) -> order_pb2.Transfer | None:
+        """His transfer of this key if it is in one of these states."""
+        found = await self.by_key(key)
+        names = [order_pb2.TransferState.Name(transfer.state).removeprefix("TRANSFER_STATE_") for transfer in found]
+        return found[0] if names and names[0] in states else None
 
     async def set_status(self, bank: str, account: int, status: str) -> bank_pb2.Account:
         """As the operator: OPEN, FROZEN or CLOSED."""

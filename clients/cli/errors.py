@@ -100,12 +100,11 @@ def ended(refused: Refused, *, moves_money: bool = False, command: str = "") -> 
     field = _TYPED.get(refused.field, refused.field)
     advice, usual = _ADVICE.get(reason, ("", ""))
     message = _with_flag(refused.message, reason, field)
-    if refused.hint.startswith("interbank "):
-        usual = refused.hint
-    elif refused.hint.endswith("?"):
-        message = f"{message}. {sentence(refused.hint)}"
-    elif refused.hint:
-        advice = sentence(refused.hint)
+    told, command_told = _hint(refused.hint)
+    if told.endswith("?") and not command_told:
+        message = f"{message}. {told}"
+    else:
+        advice, usual = told or ("" if command_told else advice), command_told or ("" if told else usual)
     moved_and_advice = " ".join(filter(None, (moved_words(reason, moves_money), advice)))
     lines = [headline(kind_of(reason), message, reason, field=field), moved_and_advice, command or usual]
     body = error_body(
@@ -218,6 +217,14 @@ def sentence(text: str) -> str:
     """Words as a sentence: a capital letter first, a full stop last."""
     text = text.strip()
     return text if not text else text[0].upper() + text[1:] + ("" if text[-1] in ".:!?" else ".")
+
+
+def _hint(hint: str) -> tuple[str, str]:
+    """A hint as a sentence and a command; either may be empty."""
+    told, found, command = hint.partition("interbank ")
+    if found and (not told or told.rstrip().endswith((":", "?"))):
+        return sentence(told), found + command
+    return sentence(hint), ""
 
 
 def _lower_first(text: str) -> str:

@@ -142,10 +142,10 @@ def test_an_older_copy_of_a_bank_is_incomplete_and_its_gaps_are_counted_once(tmp
 
     report = reconcile([network.home])
 
-    assert [finding.line for finding in report.findings] == [
+    assert "\n".join(finding.line for finding in report.findings) == (
         "SOUTH record 14: INCOMPLETE: NORTH saw record 14, the file ends at 11; an older copy, or copied without "
         "bank.db-wal? Outcomes are missing of 3 transfers, 3.00 EUR of credits among them"
-    ]
+    )
     assert [file.note for file in report.files] == ["", "INCOMPLETE: NORTH saw record 14 of it", ""]
 
 
@@ -231,7 +231,9 @@ def test_a_running_network_gives_no_false_alarm(tmp_path: Path) -> None:
     try:
         assert paying.stdout is not None
         assert paying.stdout.readline() == "ready\n"
-        reports = [reconcile([tmp_path / "home"]) for _ in range(15)]
+        reports = [reconcile([tmp_path / "home"])]
+        while sum(report.looks == 2 for report in reports) < 3 and len(reports) < 400:
+            reports.append(reconcile([tmp_path / "home"]))
     finally:
         paying.kill()
         paying.wait()
@@ -240,4 +242,4 @@ def test_a_running_network_gives_no_false_alarm(tmp_path: Path) -> None:
     assert all(file.note.startswith("live") for report in reports for file in report.files)
     seen = [report.comparison.transfers for report in reports if report.comparison]
     assert seen[-1] > seen[0]
-    assert any(report.looks == 2 for report in reports), "nothing was in motion; the test proved nothing"
+    assert any(report.looks == 2 for report in reports), "no first look met a payment in motion: nothing was proved"

@@ -127,7 +127,7 @@ def test_backups_under_load_say_whether_they_show_one_moment_and_those_that_do_a
         assert paying.stdout.readline() == "ready\n"
         home = Home(tmp_path / "home")
         patient = [back_up(home, tmp_path / f"patient {number}") for number in range(5)]
-        hasty = [back_up(home, tmp_path / f"hasty {number}", patience_seconds=0) for number in range(20)]
+        hasty = [back_up(home, tmp_path / f"hasty {number}", patience_seconds=0) for number in range(10)]
     finally:
         paying.kill()
         paying.wait()

@@ -1,6 +1,5 @@
 """Paying from the command line: what is printed, what is kept, how it ends; and that nothing is paid twice."""
 
-import asyncio
 
 import pytest
 
@@ -100,9 +99,10 @@ async def test_a_key_pays_once_and_for_another_order_names_the_first(pair: Pair)
     assert await pair.balances() == (99_00, 1_00)
 
 
+@pytest.mark.slow
 async def test_the_order_is_on_the_disk_before_it_is_sent(network: World, pair: Pair) -> None:
     held = the_wire(network).hold_reply(InstructionKind.CREDIT)
-    paying = asyncio.create_task(pair.line(*pair.order("1.00")))
+    paying = pair.line.begin(*pair.order("1.00"))
     await held.arrived.wait()
 
     (saved,) = pair.line.saved("open")
@@ -114,11 +114,12 @@ async def test_the_order_is_on_the_disk_before_it_is_sent(network: World, pair: 
     assert pair.line.saved("open") == []
 
 
+@pytest.mark.slow
 async def test_a_lost_connection_after_sending_is_unknown_and_retry_pays_once(network: World, pair: Pair) -> None:
     async with Line(pair.line.gateway).open() as line:
         over_line = CommandLine(network, pair.line.profile, gateway=line.address)
         held = the_wire(network).hold_reply(InstructionKind.CREDIT)
-        paying = asyncio.create_task(over_line(*pair.order("5.00")))
+        paying = over_line.begin(*pair.order("5.00"))
         await held.arrived.wait()
         line.cut()
         lost = await paying
@@ -133,11 +134,12 @@ async def test_a_lost_connection_after_sending_is_unknown_and_retry_pays_once(ne
     assert await pair.balances() == (95_00, 5_00)
 
 
+@pytest.mark.slow
 async def test_the_same_payment_again_stops_while_its_end_was_not_told(network: World, pair: Pair) -> None:
     async with Line(pair.line.gateway).open() as line:
         over_line = CommandLine(network, pair.line.profile, gateway=line.address)
         held = the_wire(network).hold_reply(InstructionKind.CREDIT)
-        paying = asyncio.create_task(over_line(*pair.order("5.00", "--reference", "bread")))
+        paying = over_line.begin(*pair.order("5.00", "--reference", "bread"))
         await held.arrived.wait()
         line.cut()
         await paying
@@ -155,12 +157,13 @@ async def test_the_same_payment_again_stops_while_its_end_was_not_told(network: 
     assert await pair.balances() == (90_00, 10_00)
 
 
+@pytest.mark.slow
 async def test_again_pays_a_second_time_on_purpose(network: World, pair: Pair) -> None:
     held = the_wire(network).hold_reply(InstructionKind.CREDIT)
-    first = asyncio.create_task(pair.line(*pair.order("5.00")))
+    first = pair.line.begin(*pair.order("5.00"))
     await held.arrived.wait()
     stopped = await pair.line(*pair.order("5.00", "-o", "json"))
-    second = asyncio.create_task(pair.line(*pair.order("5.00", "--again")))
+    second = pair.line.begin(*pair.order("5.00", "--again"))
     held.release()
 
     assert stopped.error["reason"] == "PROBABLE_REPEAT"

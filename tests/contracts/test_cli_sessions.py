@@ -89,7 +89,7 @@ async def test_a_wrong_password_and_an_unknown_name_are_told_in_the_same_words(p
     assert wrong.err == unknown.err
     assert wrong.err.splitlines() == [
         "not allowed: user name or password is wrong. WRONG_CREDENTIALS",
-        "New in this network? Register the account first:",
+        "New in this network?",
         "interbank register --help",
     ]
 

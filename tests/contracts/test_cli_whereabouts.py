@@ -5,14 +5,15 @@ import asyncio
 import pytest
 
 from interbank.instructions import InstructionKind
-from tests.command_line import CommandLine, Line, Pair, the_wire
+from tests.command_line import CommandLine, Line, Pair, is_watched, the_wire
 from tests.world import World
 
 
+@pytest.mark.slow
 async def test_a_payment_in_doubt_is_told_in_full_and_exits_6(network: World, pair: Pair) -> None:
     await pair.line(*pair.order("0.01"))  # so that bob is known, and his bank need not be asked for him
     held = the_wire(network).hold_reply(InstructionKind.CREDIT)
-    paying = asyncio.create_task(pair.line(*pair.order("1.00", "--reference", "bread", "--idempotency-key", "bread")))
+    paying = pair.line.begin(*pair.order("1.00", "--reference", "bread", "--idempotency-key", "bread"))
     await held.arrived.wait()
     doubtful = await _until(pair.line, ["status", "-o", "json"], lambda found: bool(found and found[0]["in_doubt"]))
 
@@ -59,18 +60,16 @@ async def test_status_and_watch_of_a_final_payment_exit_by_its_state(
     assert watch.json["state"] == words
 
 
+@pytest.mark.slow
 async def test_watch_follows_a_payment_to_its_end_over_a_lost_connection(network: World, pair: Pair) -> None:
     async with Line(pair.line.gateway).open() as line:
         over_line = CommandLine(network, pair.line.profile, gateway=line.address)
         held = the_wire(network).hold_reply(InstructionKind.CREDIT)
-        paying = asyncio.create_task(pair.line(*pair.order("1.00")))
+        paying = pair.line.begin(*pair.order("1.00"))
         await held.arrived.wait()
         (unfinished,) = (await pair.line("transfers", "--unfinished", "-o", "json")).json
-        looked_up = network.log.getvalue().count("GetTransfers")
-        watching = asyncio.create_task(over_line("watch", unfinished["transfer_id"][:8]))
-        await network.until(lambda: network.log.getvalue().count("GetTransfers") > looked_up)
-        sent = line.sent
-        await network.until(lambda: line.sent > sent)
+        watching = over_line.begin("watch", unfinished["transfer_id"][:8])
+        await network.until(lambda: is_watched(network, unfinished["transfer_id"]))
         line.cut()
         held.release()
         ending = await watching

@@ -8,10 +8,11 @@ import pytest
 from gateway_service.bank_port import Unknown, _explained
 from interbank.instructions import InstructionKind
 from interbank.refusals import Reason, Refused
-from protos.v1 import order_pb2
+from protos.v1 import gateway_pb2, order_pb2
 from tests import books
+from tests.refusing import refused
 from tests.wire import Wire
-from tests.world import World, an_order
+from tests.world import World, an_order, money
 
 COMPLETED = order_pb2.TRANSFER_STATE_COMPLETED
 RETURNED = order_pb2.TRANSFER_STATE_RETURNED
@@ -111,15 +112,13 @@ async def test_a_refusal_stays_a_refusal_despite(shared_world: World, way: Way) 
 
 
 async def test_a_deposit_whose_answer_was_lost_is_asked_for_again_and_done_once(shared_world: World) -> None:
-    from tests.stories.test_cash import deposit
-
     alice = await shared_world.customer("alice", "NORTH")
     shared_world.wire.lose_reply(InstructionKind.DEPOSIT)
-    with pytest.raises(Refused) as caught:
-        await deposit(alice, 5_00, "in")
-    assert caught.value.reason is Reason.OUTCOME_UNKNOWN
-    again = await deposit(alice, 5_00, "in")
-    assert again.replayed
+    deposit = gateway_pb2.DepositRequest(bank="NORTH", amount=money(5_00), idempotency_key="in")
+    with refused(Reason.OUTCOME_UNKNOWN):
+        await alice.call("AccountService", "Deposit", deposit)
+    again = await alice.call("AccountService", "Deposit", deposit)
+    assert again.result.replayed
     assert await alice.balance("NORTH") == 5_00
 
 

@@ -4,35 +4,21 @@ import asyncio
 
 import pytest
 
-from interbank.instructions import Instruction, InstructionKind, OutcomeKind
+from interbank.instructions import InstructionKind, OutcomeKind
 from interbank.refusals import Reason
 from protos.v1 import order_pb2
 from tests import books
 from tests.refusing import refused
-from tests.wire import Held
 from tests.world import Caller, World, an_order
 
 COMPLETED = order_pb2.TRANSFER_STATE_COMPLETED
-CANCELLING = order_pb2.TRANSFER_STATE_CANCELLING
 CANCELLED = order_pb2.TRANSFER_STATE_CANCELLED
-DEBITED = order_pb2.TRANSFER_STATE_DEBITED
 RETURNED = order_pb2.TRANSFER_STATE_RETURNED
 EVER = 10**9
 
 
 async def two_customers(world: World) -> tuple[Caller, Caller]:
     return await world.customer("alice", "NORTH", cents=10_00), await world.customer("bob", "SOUTH")
-
-
-async def present(caller: Caller, key: str) -> order_pb2.Transfer:
-    (transfer,) = await caller.by_key(key)
-    return transfer
-
-
-async def until_state(world: World, caller: Caller, key: str, state: int) -> order_pb2.Transfer:
-    while (transfer := await present(caller, key)).state != state:
-        await asyncio.sleep(0.005)
-    return transfer
 
 
 async def test_a_payees_bank_that_is_down_refuses_before_anything_is_stored(world: World) -> None:
@@ -84,9 +70,9 @@ async def test_a_payment_whose_payees_bank_dies_after_the_debit_says_what_it_wai
     await world.stop_bank("SOUTH")
     debit.release()
 
-    pending = await until_state(world, alice, "rent", DEBITED)
+    await world.until(lambda: alice.in_state("rent", "DEBITED"))
     await world.until(lambda: world.link("SOUTH").cause)
-    pending = await present(alice, "rent")
+    pending = await alice.in_state("rent", "DEBITED")
     assert not pending.final
     assert pending.in_doubt.waiting_for == "SOUTH"
     assert pending.in_doubt.next_action == "Credit"
@@ -95,7 +81,7 @@ async def test_a_payment_whose_payees_bank_dies_after_the_debit_says_what_it_wai
     assert await alice.balance("NORTH") == 9_00
 
     await world.start_bank("SOUTH")
-    await until_state(world, alice, "rent", COMPLETED)
+    await world.until(lambda: alice.in_state("rent", "COMPLETED"))
     await world.quiet()
     books.check(world.home)
 
@@ -125,13 +111,13 @@ async def test_a_bank_that_was_asked_to_cancel_and_is_silent_keeps_the_money_wai
     world.wire.lose_request(InstructionKind.CANCEL_CREDIT, times=EVER)
     await alice.submit([an_order(alice.at("NORTH"), bob.named_at("SOUTH"), 1_00, "rent")])
 
-    await until_state(world, alice, "rent", CANCELLING)
+    await world.until(lambda: alice.in_state("rent", "CANCELLING"))
     before = len([0 for _, kind, _ in world.wire.delivered if kind is InstructionKind.RETURN_DEBIT])
     assert await alice.balance("NORTH") == 9_00
     assert before == 0, "no money goes back on a guess"
 
     world.wire.heal()
-    await until_state(world, alice, "rent", RETURNED)
+    await world.until(lambda: alice.in_state("rent", "RETURNED"))
     books.check(world.home)
 
 
@@ -152,52 +138,41 @@ async def test_a_credit_that_was_done_and_never_heard_of_wins_over_the_wish_to_c
 @pytest.mark.usefixtures("short_patience")
 async def test_a_credit_that_comes_after_the_cancellation_is_refused_for_ever(world: World) -> None:
     alice, bob = await two_customers(world)
-    credit = world.wire.hold_request(InstructionKind.CREDIT)
-    world.wire.lose_request(InstructionKind.CREDIT, times=EVER)
-    await alice.submit([an_order(alice.at("NORTH"), bob.named_at("SOUTH"), 1_00, "rent")])
-    late = await _lost_on_the_way(world, credit)
-    await until_state(world, alice, "rent", RETURNED)
+    lost = world.wire.lose_request(InstructionKind.CREDIT, times=EVER)
+    await alice.pay(alice.at("NORTH"), bob.named_at("SOUTH"), 1_00, "rent")
 
     async with world.line_to("SOUTH") as line:
-        (outcome,) = await line.post(world.link("SOUTH")._session, [late])
+        (outcome,) = await line.post(world.link("SOUTH")._session, lost[:1])
 
     assert outcome.kind is OutcomeKind.CANCELLED
     assert await bob.balance("SOUTH") == 0
     books.check(world.home)
 
 
-async def _lost_on_the_way(world: World, held: Held) -> Instruction:
-    """What is held is never delivered, as far as the gateway knows: its line breaks."""
-    await held.arrived.wait()
-    (instruction,) = held.instructions
-    world.link("SOUTH")._port = world._connect("SOUTH", world.banks["SOUTH"].address)
-    return instruction
-
-
 @pytest.mark.usefixtures("short_patience")
 async def test_an_order_whose_debit_was_never_answered_is_given_up_and_a_late_debit_is_refused(world: World) -> None:
     alice, bob = await two_customers(world)
-    debit = world.wire.hold_request(InstructionKind.DEBIT)
-    await alice.submit([an_order(alice.at("NORTH"), bob.named_at("SOUTH"), 1_00, "rent")])
-    await debit.arrived.wait()
-    (late,) = debit.instructions
-    await until_state(world, alice, "rent", CANCELLING)
-    await world.until(lambda: world.sql("SOUTH", "SELECT outcome FROM outcomes WHERE outcome = 'CANCELLED'"))
-    assert await alice.balance("NORTH") == 10_00
+    lost = world.wire.lose_request(InstructionKind.DEBIT, times=EVER)
 
-    # The line to NORTH breaks, a new one holds: the ReturnDebit overtakes the Debit.
-    world.wire.lose_request(InstructionKind.DEBIT, times=EVER)
-    world.link("NORTH").moved_to("localhost:1")
-    world.link("NORTH").moved_to(world.banks["NORTH"].address)
+    given_up = await alice.pay(alice.at("NORTH"), bob.named_at("SOUTH"), 1_00, "rent")
     async with world.line_to("NORTH") as line:
-        debit.release()
-        given_up = await until_state(world, alice, "rent", CANCELLED)
-        (outcome,) = await line.post(world.link("NORTH")._session, [late])
+        (outcome,) = await line.post(world.link("NORTH")._session, lost[:1])
 
-    assert given_up.reason == "CANCELLED_BY_PATIENCE"
+    assert (given_up.transfer.state, given_up.transfer.reason) == (CANCELLED, "CANCELLED_BY_PATIENCE")
     assert outcome.kind is OutcomeKind.NOT_DEBITED
     assert await alice.balance("NORTH") == 10_00
     books.check(world.home)
+
+
+async def test_an_instruction_of_an_older_session_is_not_carried_out(world: World) -> None:
+    alice, bob = await two_customers(world)
+    session = world.link("SOUTH")._session
+    lost = world.wire.lose_request(InstructionKind.CREDIT)
+    await alice.pay(alice.at("NORTH"), bob.named_at("SOUTH"), 1_00, "rent")
+
+    async with world.line_to("SOUTH") as line:
+        with refused(Reason.SESSION_SUPERSEDED):
+            await line.post(session, lost)
 
 
 @pytest.mark.usefixtures("short_patience")
@@ -222,10 +197,10 @@ async def test_a_patient_order_is_never_given_up(world: World, short_patience: f
     loop = asyncio.get_running_loop()
     begun = loop.time()
     await world.until(lambda: loop.time() - begun > 3 * short_patience and underway.attempts > 3)
-    assert (await present(alice, "rent")).state == DEBITED
+    assert await alice.in_state("rent", "DEBITED")
 
     world.wire.heal()
-    await until_state(world, alice, "rent", COMPLETED)
+    await world.until(lambda: alice.in_state("rent", "COMPLETED"))
     await world.quiet()
     books.check(world.home)
 
@@ -240,7 +215,7 @@ async def test_a_payment_within_one_bank_is_asked_for_until_it_is_answered(world
     begun = loop.time()
     await world.until(lambda: loop.time() - begun > 3 * short_patience and underway.attempts > 3)
     world.wire.heal()
-    await until_state(world, alice, "tea", COMPLETED)
+    await world.until(lambda: alice.in_state("tea", "COMPLETED"))
     books.check(world.home)
 
 
@@ -274,7 +249,7 @@ async def test_money_comes_back_to_an_account_that_was_frozen_meanwhile(world: W
     await operator.set_status("NORTH", alice.accounts["NORTH"], "FROZEN")
     await operator.set_status("SOUTH", bob.accounts["SOUTH"], "FROZEN")
     credit.release()
-    await until_state(world, alice, "rent", RETURNED)
+    await world.until(lambda: alice.in_state("rent", "RETURNED"))
     assert await alice.balance("NORTH") == 10_00
     books.check(world.home)
 
@@ -303,7 +278,7 @@ async def test_a_client_that_goes_away_in_the_middle_changes_nothing(world: Worl
     call.cancel()
     await asyncio.gather(call, return_exceptions=True)
     credit.release()
-    await until_state(world, alice, "gone", COMPLETED)
+    await world.until(lambda: alice.in_state("gone", "COMPLETED"))
     await world.quiet()
     books.check(world.home)
 

@@ -1,0 +1,364 @@
+"""One file, one writing thread: what was told is on the disk, what failed left nothing, and many share one sync."""
+
+import asyncio
+import contextlib
+import sqlite3
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, event
+from sqlalchemy.exc import DBAPIError, IntegrityError
+
+import bank_service.tables
+from interbank.refusals import Reason, Refused
+from interbank.storage.database import MAX_GROUP, MAX_QUEUED, ThreadedDatabase
+from interbank.storage.engine import open_engine
+from interbank.storage.sqlite import Trouble, append_only, driver, has_wal_reset_bug, trouble
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """An empty database with one table of notes."""
+    path = tmp_path / "a b.db"
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE notes (note INTEGER PRIMARY KEY, text TEXT NOT NULL) STRICT")
+        connection.commit()
+    return path
+
+
+@pytest.fixture
+async def database(path: Path) -> AsyncIterator[ThreadedDatabase]:
+    broken: list[Exception] = []
+    opened = ThreadedDatabase(path, broken=broken.append)
+    yield opened
+    opened.close()
+    assert broken == []
+
+
+@pytest.fixture
+def commits(database: ThreadedDatabase) -> Iterator[list[str]]:
+    """Every COMMIT and ROLLBACK of the writer, as it happens."""
+    seen: list[str] = []
+    engine = database._writer_engine
+    event.listen(engine, "commit", lambda _: seen.append("COMMIT"))
+    event.listen(engine, "rollback", lambda _: seen.append("ROLLBACK"))
+    yield seen
+
+
+def note(number: int, text: str = "x") -> Callable[[Connection], int]:
+    def write(connection: Connection) -> int:
+        connection.exec_driver_sql("INSERT INTO notes VALUES (?, ?)", (number, text))
+        return number
+
+    return write
+
+
+def fail(connection: Connection) -> None:
+    connection.exec_driver_sql("INSERT INTO notes VALUES (666, 'half')")
+    raise ArithmeticError("a fault of the job")
+
+
+def on_disk(path: Path) -> list[int]:
+    """What another program reads in the file."""
+    with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
+        return [row[0] for row in connection.execute("SELECT note FROM notes ORDER BY note")]
+
+
+@contextlib.contextmanager
+def held_up(database: ThreadedDatabase) -> Iterator[None]:
+    """Keep the writer busy with one job, so that what is written meanwhile gathers."""
+    begun, go = threading.Event(), threading.Event()
+
+    def wait(_: Connection) -> None:
+        begun.set()
+        go.wait(20)
+
+    busy = database.write(wait)
+    assert begun.wait(20)
+    try:
+        yield
+    finally:
+        go.set()
+        del busy
+
+
+# --- how the writer's connection is set up
+
+
+async def test_money_is_synced_at_every_commit(database: ThreadedDatabase) -> None:
+    def look(connection: Connection) -> dict[str, Any]:
+        names = ("journal_mode", "synchronous", "foreign_keys", "trusted_schema", "cell_size_check", "query_only",
+                 "busy_timeout", "mmap_size")  # fmt: skip
+        return {name: connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in names}
+
+    assert await database.write(look) == {
+        "journal_mode": "wal",
+        "synchronous": 2,  # FULL
+        "foreign_keys": 1,
+        "trusted_schema": 0,
+        "cell_size_check": 1,
+        "query_only": 0,
+        "busy_timeout": 5000,
+        "mmap_size": 0,
+    }
+
+
+async def test_a_write_holds_the_write_lock_before_it_reads(database: ThreadedDatabase, path: Path) -> None:
+    """Otherwise two who read and then write lose one of their updates."""
+
+    def another_tries(connection: Connection) -> str:
+        connection.exec_driver_sql("SELECT count(*) FROM notes")
+        other = sqlite3.connect(path, timeout=0)
+        with contextlib.closing(other), pytest.raises(sqlite3.OperationalError, match="locked"):
+            other.execute("BEGIN IMMEDIATE")
+        return "tried"
+
+    assert await database.write(another_tries) == "tried"
+
+
+def test_the_sqlite_of_this_environment_has_not_the_wal_reset_bug() -> None:
+    assert not has_wal_reset_bug(driver().sqlite_version_info)
+    assert [v for v in ((3, 40, 1), (3, 44, 5), (3, 50, 6), (3, 51, 2), (3, 46, 0)) if not has_wal_reset_bug(v)] == []
+    assert [v for v in ((3, 44, 6), (3, 50, 7), (3, 51, 3), (3, 53, 4), (4, 0, 0)) if has_wal_reset_bug(v)] == []
+
+
+def test_a_file_that_does_not_exist_is_not_made(tmp_path: Path) -> None:
+    with pytest.raises(DBAPIError):
+        open_engine(tmp_path / "missing.db").connect()
+    assert list(tmp_path.iterdir()) == []
+
+
+# --- one sync for many
+
+
+async def test_a_write_alone_waits_for_nobody(database: ThreadedDatabase, commits: list[str], path: Path) -> None:
+    assert await database.write(note(1)) == 1
+    assert (commits, on_disk(path)) == (["COMMIT"], [1])
+
+
+async def test_what_gathers_while_one_commits_shares_one_sync(database: ThreadedDatabase, commits: list[str]) -> None:
+    with held_up(database):
+        writes = [database.write(note(number)) for number in range(100)]
+    assert await asyncio.gather(*writes) == list(range(100))
+    assert commits == ["COMMIT", "COMMIT"]  # the one that held it up, and the hundred
+
+
+async def test_a_group_is_bounded_so_that_none_waits_too_long(database: ThreadedDatabase, commits: list[str]) -> None:
+    with held_up(database):
+        writes = [database.write(note(number)) for number in range(2 * MAX_GROUP + 1)]
+    await asyncio.gather(*writes)
+    assert commits == ["COMMIT"] * 4
+
+
+async def test_a_group_is_carried_out_in_order_each_seeing_those_before_it(database: ThreadedDatabase) -> None:
+    def count(connection: Connection) -> int:
+        found = connection.exec_driver_sql("SELECT count(*) FROM notes").scalar()
+        connection.exec_driver_sql("INSERT INTO notes VALUES (?, 'x')", (found,))
+        return int(found or 0)
+
+    with held_up(database):
+        writes = [database.write(count) for _ in range(20)]
+    assert await asyncio.gather(*writes) == list(range(20))
+
+
+# --- failing alone
+
+
+async def test_a_job_that_fails_fails_alone_and_leaves_nothing(database: ThreadedDatabase, path: Path) -> None:
+    with held_up(database):
+        before, failing, after = database.write(note(1)), database.write(fail), database.write(note(2))
+        double, last = database.write(note(1)), database.write(note(3))
+    assert await asyncio.gather(before, after, last) == [1, 2, 3]
+    with pytest.raises(ArithmeticError):
+        await failing
+    with pytest.raises(IntegrityError):
+        await double
+    assert on_disk(path) == [1, 2, 3]
+
+
+async def test_a_refusal_in_a_group_reaches_its_caller_and_nobody_else(database: ThreadedDatabase, path: Path) -> None:
+    def refuse(_: Connection) -> None:
+        raise Refused(Reason.ACCOUNT_FROZEN, field="account")
+
+    with held_up(database):
+        kept, refused = database.write(note(1)), database.write(refuse)
+    assert await kept == 1
+    with pytest.raises(Refused) as caught:
+        await refused
+    assert (caught.value.reason, caught.value.field) == (Reason.ACCOUNT_FROZEN, "account")
+    assert on_disk(path) == [1]
+
+
+async def test_the_writer_goes_on_after_a_failure(database: ThreadedDatabase, path: Path) -> None:
+    with pytest.raises(ArithmeticError):
+        await database.write(fail)
+    assert await database.write(note(1)) == 1
+    assert on_disk(path) == [1]
+
+
+# --- answers come after the commit
+
+
+async def test_nobody_is_told_before_it_is_committed(database: ThreadedDatabase, path: Path) -> None:
+    seen_by_others: list[list[int]] = []
+    told: list[int] = []
+
+    def committing(_: Connection) -> None:
+        seen_by_others.append(on_disk(path))
+        told.append(sum(write.done() for write in writes))
+
+    event.listen(database._writer_engine, "commit", committing)
+    with held_up(database):
+        writes = [database.write(note(number)) for number in range(3)]
+    await asyncio.gather(*writes)
+    assert seen_by_others[-1] == []
+    assert told[-1] == 0
+    assert on_disk(path) == [0, 1, 2]
+
+
+async def test_a_commit_that_fails_is_nobodys_success(database: ThreadedDatabase, path: Path) -> None:
+    connection_of: list[Any] = []
+
+    def dangling(connection: Connection) -> str:
+        connection.exec_driver_sql("CREATE TABLE child (note INTEGER REFERENCES notes DEFERRABLE INITIALLY DEFERRED)")
+        connection.exec_driver_sql("INSERT INTO child VALUES (404)")
+        connection_of.append(connection)
+        return "done"
+
+    with held_up(database):
+        first, broken, last = database.write(note(1)), database.write(dangling), database.write(note(2))
+    assert await asyncio.gather(first, last) == [1, 2]
+    with pytest.raises(IntegrityError):
+        await broken
+    assert len(connection_of) == 2  # with its group, and then alone
+    assert on_disk(path) == [1, 2]
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("SELECT name FROM sqlite_master WHERE name = 'child'").fetchall() == []
+
+
+async def test_a_caller_that_goes_away_does_not_undo_its_write(database: ThreadedDatabase, path: Path) -> None:
+    async def caller() -> int:
+        return await database.write(note(1))
+
+    with held_up(database):
+        gone = asyncio.ensure_future(caller())
+        await asyncio.sleep(0)
+        kept = database.write(note(2))
+        gone.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await gone
+    assert await kept == 2
+    assert on_disk(path) == [1, 2]
+
+
+async def test_closing_finishes_what_was_taken(path: Path) -> None:
+    database = ThreadedDatabase(path, broken=lambda _: None)
+    writes = [database.write(note(number)) for number in range(50)]
+    await asyncio.get_running_loop().run_in_executor(None, database.close)
+    assert await asyncio.gather(*writes) == list(range(50))
+    assert on_disk(path) == list(range(50))
+
+
+# --- bounds
+
+
+async def test_a_write_is_refused_at_once_when_too_much_waits(database: ThreadedDatabase, path: Path) -> None:
+    with held_up(database):
+        writes = [database.write(note(number)) for number in range(MAX_QUEUED)]
+        with pytest.raises(Refused) as caught:
+            database.write(note(-1))
+    assert caught.value.reason is Reason.BANK_BUSY
+    assert caught.value.retry_after_ms > 0
+    await asyncio.gather(*writes)
+    assert on_disk(path) == list(range(MAX_QUEUED))
+
+
+async def test_a_full_disk_is_said_as_such_and_the_writer_goes_on(database: ThreadedDatabase, path: Path) -> None:
+    def limit(pages: int) -> Callable[[Connection], None]:
+        return lambda connection: connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}").close()
+
+    await database.write(limit(1))
+    with held_up(database):
+        small, large = database.write(note(1)), database.write(note(2, "x" * 100_000))
+    assert await small == 1
+    with pytest.raises(Refused) as caught:
+        await large
+    assert caught.value.reason is Reason.STORAGE_FULL
+    assert caught.value.retry_after_ms > 0
+    assert on_disk(path) == [1]
+
+    await database.write(limit(1000))
+    assert await database.write(note(2, "x" * 100_000)) == 2
+
+
+async def test_a_database_that_was_damaged_under_way_stops_the_process(path: Path) -> None:
+    """A second look at a disk that failed once proves nothing, so nothing more is written by this process."""
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.executemany("INSERT INTO notes VALUES (?, ?)", [(n, "x" * 900) for n in range(500)])
+        connection.commit()
+    raw = bytearray(path.read_bytes())
+    raw[2 * 4096 : 6 * 4096] = b"\xff" * (4 * 4096)
+    path.write_bytes(raw)
+    broken: list[Exception] = []
+    database = ThreadedDatabase(path, broken=broken.append)
+    try:
+        with pytest.raises(DBAPIError):
+            await database.write(lambda c: c.exec_driver_sql("UPDATE notes SET text = 'y'").rowcount)
+    finally:
+        database.close()
+    assert broken
+    assert isinstance(broken[0], DBAPIError)
+    assert trouble(broken[0].orig) is Trouble.BROKEN
+
+
+# --- readers
+
+
+async def test_a_reader_cannot_write(database: ThreadedDatabase, path: Path) -> None:
+    with pytest.raises(DBAPIError, match="readonly"):
+        await database.read(note(1))
+    assert on_disk(path) == []
+
+
+async def test_a_reader_is_not_held_up_by_the_writer_and_sees_only_what_was_committed(
+    database: ThreadedDatabase,
+) -> None:
+    def count(connection: Connection) -> int:
+        return int(connection.exec_driver_sql("SELECT count(*) FROM notes").scalar() or 0)
+
+    wrote, go = threading.Event(), threading.Event()
+
+    def write_slowly(connection: Connection) -> None:
+        note(1)(connection)
+        wrote.set()
+        go.wait(20)
+
+    writing = database.write(write_slowly)
+    await asyncio.get_running_loop().run_in_executor(None, wrote.wait, 20)
+    assert await database.read(count) == 0
+    go.set()
+    await writing
+    assert await database.read(count) == 1
+
+
+# --- what the database itself refuses
+
+
+@pytest.mark.parametrize("amount", ["'12.50'", "12.5", "9223372036854775808", "NULL", "0", "-1", "1000000000000000"])
+def test_no_column_of_money_takes_text_fractions_or_what_is_out_of_range(tmp_path: Path, amount: str) -> None:
+    path = tmp_path / "bank.db"
+    path.touch()
+    engine = open_engine(path)
+    with engine.begin() as connection:
+        bank_service.tables.metadata.create_all(connection)
+        for statement in append_only("entries").values():
+            connection.exec_driver_sql(statement)
+        connection.exec_driver_sql("PRAGMA defer_foreign_keys = ON")
+        with pytest.raises(DBAPIError):
+            connection.exec_driver_sql(f"INSERT INTO entries VALUES (1, 1, x'00', 1, 2, {amount}, 0, 0)")
+        assert connection.exec_driver_sql("SELECT count(*) FROM entries").scalar() == 0
+        connection.rollback()
+    engine.dispose()

@@ -1,0 +1,190 @@
+"""Law 4, the other half: a journal that is lost is rebuilt from the banks."""
+
+import pytest
+
+from certs.credentials import peer_credentials
+from certs.names import GATEWAY_NAME
+from interbank.instructions import InstructionKind
+from interbank.rpc.channel import open_peer_channel
+from protos.v1 import network_pb2, network_pb2_grpc, order_pb2
+from tests import books
+from tests.world import Caller, World, an_order
+
+COMPLETED = order_pb2.TRANSFER_STATE_COMPLETED
+REFUSED = order_pb2.TRANSFER_STATE_REFUSED
+RETURNED = order_pb2.TRANSFER_STATE_RETURNED
+
+
+async def two_customers(world: World) -> tuple[Caller, Caller]:
+    return await world.customer("alice", "NORTH", cents=10_00), await world.customer("bob", "SOUTH")
+
+
+async def lose_journal(world: World) -> None:
+    """The gateway crashes, its disk is gone, and it begins anew with an empty journal."""
+    await world.kill_gateway()
+    for file in world.gateway.path.parent.glob("gateway.db*"):
+        file.unlink()
+    await world.start_gateway()
+
+
+async def join(world: World, bank: str) -> None:
+    """What a bank does every few seconds anyway."""
+    credentials = peer_credentials(world.bank_identity(bank))
+    async with open_peer_channel(world.banks_port, credentials, name=GATEWAY_NAME) as channel:
+        address, currency = world.banks[bank].address, world.currencies[bank]
+        await network_pb2_grpc.NetworkServiceStub(channel).Join(
+            network_pb2.JoinRequest(address=address, currency=currency), timeout=5, wait_for_ready=True
+        )
+    await world.connected(bank)
+
+
+async def begin_anew(world: World, *banks: str) -> None:
+    await lose_journal(world)
+    for bank in banks:
+        await join(world, bank)
+
+
+async def register_again(caller: Caller) -> None:
+    """Users and sessions were in the journal's database too."""
+    caller.token = ""
+    for bank, account in caller.accounts.items():
+        await caller.register(caller.username, bank, account)
+        await caller.login(caller.username, bank=bank)
+
+
+@pytest.mark.parametrize("moment", ["request", "reply"])
+async def test_open_debits_are_adopted_and_completed_once(world: World, moment: str) -> None:
+    alice, bob = await two_customers(world)
+    hold = world.wire.hold_request if moment == "request" else world.wire.hold_reply
+    credit = hold(InstructionKind.CREDIT)
+    orders = [an_order(alice.at("NORTH"), bob.named_at("SOUTH"), 1_00 + n, f"lost-{n}") for n in range(5)]
+    accepted = await alice.submit(orders)
+    await credit.arrived.wait()
+
+    await begin_anew(world, "SOUTH", "NORTH")
+    await world.quiet()
+
+    await register_again(alice)
+    adopted = await alice.by_key(*(order.idempotency_key for order in orders))
+    assert {transfer.transfer_id for transfer in adopted} == {one.transfer.transfer_id for one in accepted}
+    assert {transfer.state for transfer in adopted} == {COMPLETED}
+    assert sorted(transfer.order.minor_units for transfer in adopted) == [1_00, 1_01, 1_02, 1_03, 1_04]
+    books.check(world.home)
+
+
+async def test_a_debit_that_becomes_known_only_later_is_adopted_too(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway_service.banks.QUESTION_EVERY", 0.05)
+    alice, bob = await two_customers(world)
+    lost = world.wire.lose_request(InstructionKind.DEBIT, times=10**9)
+    await alice.submit([an_order(alice.at("NORTH"), bob.named_at("SOUTH"), 1_00, "late")])
+    await world.until(lambda: lost)
+
+    await begin_anew(world, "SOUTH", "NORTH")
+    async with world.line_to("NORTH") as line:
+        await line.post(world.link("NORTH")._session, lost[:1])  # after the question at the start
+
+    await world.until(lambda: world.sql("gateway", "SELECT state FROM transfers") == [("COMPLETED",)])
+    await world.quiet()
+    books.check(world.home)
+
+
+async def test_the_same_order_replays_under_the_same_id_after_the_journal_was_lost(world: World) -> None:
+    alice, bob = await two_customers(world)
+    payer, payee = alice.at("NORTH"), bob.named_at("SOUTH")
+    completed = (await alice.pay(payer, payee, 1_00, "done")).transfer
+    refused = (await alice.pay(payer, payee, 100_00, "broke")).transfer
+    await world.quiet()
+
+    await begin_anew(world, "SOUTH", "NORTH")
+    await register_again(alice)
+
+    again = [(await alice.pay(payer, payee, cents, key)).transfer for cents, key in ((1_00, "done"), (100_00, "broke"))]
+    assert [transfer.transfer_id for transfer in again] == [completed.transfer_id, refused.transfer_id]
+    assert [(transfer.state, transfer.reason) for transfer in again] == [
+        (COMPLETED, ""),
+        (REFUSED, "INSUFFICIENT_FUNDS"),
+    ]
+    await world.quiet()
+    assert await alice.balance("NORTH") == 9_00
+    books.check(world.home)
+
+
+async def test_a_payment_that_came_back_before_the_journal_was_lost_stays_back(world: World) -> None:
+    alice, bob = await two_customers(world)
+    operator = await world.operator()
+    credit = world.wire.hold_request(InstructionKind.CREDIT)
+    await alice.submit([an_order(alice.at("NORTH"), bob.named_at("SOUTH"), 1_00, "back")])
+    await credit.arrived.wait()
+    await operator.set_status("SOUTH", bob.accounts["SOUTH"], "FROZEN")
+    credit.release()
+    await world.until(lambda: alice.in_state("back", "RETURNED"))
+    await operator.set_status("SOUTH", bob.accounts["SOUTH"], "OPEN")
+
+    await begin_anew(world, "SOUTH", "NORTH")
+    await register_again(alice)
+    again = await alice.pay(alice.at("NORTH"), bob.named_at("SOUTH"), 1_00, "back")
+
+    assert (again.transfer.state, again.transfer.reason) == (RETURNED, "RETURNED_EARLIER")
+    assert await alice.balance("NORTH") == 10_00
+    books.check(world.home)
+
+
+async def test_a_key_that_the_journal_forgot_is_kept_by_the_payers_bank(world: World) -> None:
+    alice, bob = await two_customers(world)
+    carol = await world.customer("carol", "NORTH")
+    await alice.pay(alice.at("NORTH"), bob.named_at("SOUTH"), 1_00, "rent")
+    await alice.pay(alice.at("NORTH"), carol.named_at("NORTH"), 1_00, "tea")
+    await world.quiet()
+
+    await begin_anew(world, "SOUTH", "NORTH")
+    await register_again(alice)
+
+    for key, payee in (("rent", carol.named_at("NORTH")), ("tea", bob.named_at("SOUTH"))):
+        other = await alice.pay(alice.at("NORTH"), payee, 2_00, key)
+        assert (other.transfer.state, other.transfer.reason) == (REFUSED, "IDEMPOTENCY_KEY_REUSED")
+    await world.quiet()
+    assert await alice.balance("NORTH") == 8_00
+    books.check(world.home, journal_whole=False)
+
+
+async def test_a_bank_takes_no_new_order_before_its_open_debits_are_known(world: World) -> None:
+    """A journal that is being rebuilt must not take an order whose key one of the lost debits holds."""
+    alice, bob = await two_customers(world)
+    credit = world.wire.hold_request(InstructionKind.CREDIT)
+    await alice.submit([an_order(alice.at("NORTH"), bob.named_at("SOUTH"), 1_00, "open")])
+    await credit.arrived.wait()
+
+    await begin_anew(world, "SOUTH", "NORTH")
+
+    assert world.sql("gateway", "SELECT idempotency_key FROM transfers") == [("open",)]
+
+
+async def test_a_journal_from_before_is_rebuilt_where_it_is_behind(world: World) -> None:
+    alice, bob = await two_customers(world)
+    await alice.pay(alice.at("NORTH"), bob.named_at("SOUTH"), 1_00, "before")
+    await world.quiet()
+    await world.stop_gateway()
+    old = world.gateway.path.read_bytes()
+    await world.start_gateway()
+    await world.connected("NORTH", "SOUTH")
+    await alice.pay(alice.at("NORTH"), bob.named_at("SOUTH"), 2_00, "after")
+    credit = world.wire.hold_request(InstructionKind.CREDIT)
+    await alice.submit([an_order(alice.at("NORTH"), bob.named_at("SOUTH"), 3_00, "under-way")])
+    await credit.arrived.wait()
+    await world.kill_gateway()
+
+    for file in world.gateway.path.parent.glob("gateway.db*"):
+        file.unlink()
+    world.gateway.path.write_bytes(old)
+    await world.start_gateway()
+    await world.connected("NORTH", "SOUTH")
+    await world.quiet()
+
+    assert await alice.in_state("under-way", "COMPLETED")
+    again = await alice.pay(alice.at("NORTH"), bob.named_at("SOUTH"), 2_00, "after")
+    assert again.transfer.state == COMPLETED
+    await world.quiet()
+    assert await bob.balance("SOUTH") == 6_00
+    books.check(world.home)
