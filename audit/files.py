@@ -109,8 +109,7 @@ def opened(places: Iterable[Path]) -> Iterator[Files]:
                 others.append(path)
         files = _sorted(found, others, damaged)
         for file in sorted(found, key=lambda file: file.service != "gateway"):
-            file.connection.execute("BEGIN")
-            file.connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+            begin(file)
         try:
             yield files
         except sqlite3.Error as error:
@@ -118,6 +117,12 @@ def opened(places: Iterable[Path]) -> Iterator[Files]:
         for file in found:
             if not file.still_the_same():
                 raise CannotAudit("DATABASE_UNFINISHED", f"{file.path} was written while it was read", "run it again")
+
+
+def begin(file: OpenFile) -> None:
+    """Fix the moment of which a file is read: SQLite does so at the first SELECT, not at BEGIN."""
+    file.connection.execute("BEGIN")
+    file.connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
 
 
 def can_write(folder: Path) -> bool:

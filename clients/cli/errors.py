@@ -104,7 +104,7 @@ def ended(refused: Refused, *, moves_money: bool = False, command: str = "") -> 
     if told.endswith("?") and not command_told:
         message = f"{message}. {told}"
     else:
-        advice, usual = told or ("" if command_told else advice), command_told or ("" if told else usual)
+        advice, usual = told or advice, command_told or usual
     moved_and_advice = " ".join(filter(None, (moved_words(reason, moves_money), advice)))
     lines = [headline(kind_of(reason), message, reason, field=field), moved_and_advice, command or usual]
     body = error_body(

@@ -1,6 +1,5 @@
 """Paying from the command line: what is printed, what is kept, how it ends; and that nothing is paid twice."""
 
-
 import pytest
 
 from interbank.instructions import InstructionKind

@@ -99,8 +99,7 @@ async def test_a_gateway_that_crashes_while_it_gives_up_an_order_that_was_never_
 
 
 @pytest.mark.parametrize(
-    ("first", "second"),
-    [pair for pair in itertools.product(FORWARD, FORWARD) if pair[0] <= pair[1]],
+    ("first", "second"), [pair for pair in itertools.product(FORWARD[:2], FORWARD) if pair[0] <= pair[1]]
 )
 async def test_a_gateway_that_crashes_twice(world: World, first: InstructionKind, second: InstructionKind) -> None:
     alice, bob = await two_customers(world)

@@ -1,0 +1,1 @@
+"""Networks to try out and to learn from."""

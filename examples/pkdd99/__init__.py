@@ -1,0 +1,1 @@
+"""Real standing orders of a real bank, paid between fourteen banks."""

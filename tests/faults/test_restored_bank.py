@@ -1,0 +1,152 @@
+"""A bank that comes back with an old copy of its books is found out, and executes nothing."""
+
+import contextlib
+from pathlib import Path
+
+import pytest
+
+from interbank.instructions import InstructionKind
+from interbank.refusals import Reason
+from interbank.storage.sqlite import driver
+from protos.v1 import bank_pb2, gateway_pb2, order_pb2
+from tests.refusing import refused
+from tests.world import Caller, World, an_order, money
+
+
+async def two_customers(world: World) -> tuple[Caller, Caller]:
+    return await world.customer("alice", "NORTH", cents=10_00), await world.customer("bob", "SOUTH", cents=10_00)
+
+
+def copy_of(world: World, bank: str) -> bytes:
+    """The books as a backup holds them."""
+    target = world.home / "backup.db"
+    with (
+        contextlib.closing(driver().connect(world.banks[bank].path)) as old,
+        contextlib.closing(driver().connect(target)) as new,
+    ):
+        old.backup(new)
+    copy = target.read_bytes()
+    target.unlink()
+    return copy
+
+
+def put_back(path: Path, copy: bytes) -> None:
+    for file in path.parent.glob(f"{path.name}*"):
+        file.unlink()
+    path.write_bytes(copy)
+
+
+async def restore(world: World, bank: str, copy: bytes) -> None:
+    await world.stop_bank(bank)
+    put_back(world.banks[bank].path, copy)
+    await world.start_bank(bank)
+
+
+async def quarantined(world: World, bank: str) -> None:
+    await world.until(lambda: world.link(bank).status.name == "QUARANTINED")
+
+
+async def test_a_bank_restored_from_an_old_copy_is_quarantined_and_executes_nothing(world: World) -> None:
+    alice, bob = await two_customers(world)
+    carol = await world.customer("carol", "NORTH")
+    old = copy_of(world, "SOUTH")
+    await alice.pay(alice.at("NORTH"), bob.named_at("SOUTH"), 4_00, "forgotten")
+    await world.quiet()
+    await restore(world, "SOUTH", old)
+    await quarantined(world, "SOUTH")
+
+    shown = await alice.call("AccountService", "ListBanks", gateway_pb2.ListBanksRequest())
+    assert shown.banks[1].link == gateway_pb2.BANK_LINK_QUARANTINED
+    assert "restored from an old copy" in shown.banks[1].cause
+    with refused(Reason.PAYEE_BANK_UNAVAILABLE):
+        await alice.pay(alice.at("NORTH"), bob.named_at("SOUTH"), 1_00, "to-it")
+    with refused(Reason.PAYER_BANK_UNAVAILABLE):
+        await bob.pay(bob.at("SOUTH"), alice.named_at("NORTH"), 1_00, "from-it")
+    with refused(Reason.BANK_UNAVAILABLE):
+        deposit = gateway_pb2.DepositRequest(bank="SOUTH", amount=money(1_00), idempotency_key="in")
+        await bob.call("AccountService", "Deposit", deposit)
+    async with world.line_to("SOUTH") as line:
+        description = await line.call("Describe", bank_pb2.DescribeRequest())
+        assert description.mode == bank_pb2.BANK_MODE_QUARANTINED
+    within = await alice.pay(alice.at("NORTH"), carol.named_at("NORTH"), 1_00, "tea")
+    assert within.transfer.state == order_pb2.TRANSFER_STATE_COMPLETED, "the others go on"
+    assert world.sql("SOUTH", "SELECT count(*) FROM outcomes WHERE instruction = 'CREDIT'") == [(0,)]
+
+
+async def test_a_payment_under_way_to_a_restored_bank_waits_and_is_not_credited_twice(world: World) -> None:
+    alice, bob = await two_customers(world)
+    old = copy_of(world, "SOUTH")
+    await alice.pay(alice.at("NORTH"), bob.named_at("SOUTH"), 4_00, "forgotten")
+    await world.quiet()
+    debit = world.wire.hold_reply(InstructionKind.DEBIT)
+    await alice.submit([an_order(alice.at("NORTH"), bob.named_at("SOUTH"), 1_00, "under-way")])
+    await debit.arrived.wait()
+    await restore(world, "SOUTH", old)
+    await quarantined(world, "SOUTH")
+    debit.release()
+
+    pending = await world.until(lambda: alice.in_state("under-way", "DEBITED"))
+    assert pending.in_doubt.waiting_for == "SOUTH"
+    assert world.sql("SOUTH", "SELECT count(*) FROM outcomes WHERE instruction = 'CREDIT'") == [(0,)]
+
+
+@pytest.mark.parametrize("who_remembers", ["the gateway's journal", "the other bank"])
+async def test_an_old_copy_is_found_out_by(world: World, who_remembers: str) -> None:
+    alice, bob = await two_customers(world)
+    old = copy_of(world, "SOUTH")
+    await alice.pay(alice.at("NORTH"), bob.named_at("SOUTH"), 4_00, "forgotten")
+    await world.quiet()
+    seen = "SELECT head_record_id FROM banks WHERE bank = 'SOUTH'"
+    head = world.sql("SOUTH", "SELECT max(record_id) FROM records")
+    await world.until(lambda: world.sql("gateway", seen) == head)
+    await world.stop_gateway()
+    await world.stop_bank("SOUTH")
+    put_back(world.banks["SOUTH"].path, old)
+    if who_remembers == "the other bank":
+        _forget_heads(world.gateway.path)
+    await world.start_bank("SOUTH")
+    await world.start_gateway()
+    await quarantined(world, "SOUTH")
+
+
+def _forget_heads(journal: Path) -> None:
+    with contextlib.closing(driver().connect(journal)) as connection:
+        connection.execute("UPDATE banks SET head_record_id = 0, head_chain_hash = x''")
+        connection.commit()
+
+
+async def test_new_business_does_not_hide_that_old_business_is_missing(world: World) -> None:
+    """As many records as before, but others: the number alone would not tell, the chain hash does."""
+    alice, bob = await two_customers(world)
+    old = copy_of(world, "SOUTH")
+    await alice.pay(alice.at("NORTH"), bob.named_at("SOUTH"), 4_00, "forgotten")
+    await world.quiet()
+    await world.stop_gateway()
+    await restore(world, "SOUTH", old)
+    async with world.line_to("SOUTH") as line:
+        for n in range(5):
+            new = bank_pb2.NewAccount(username=f"newcomer-{n}", deposit_minor_units=4_00)
+            await line.call("OpenAccounts", bank_pb2.OpenAccountsRequest(operator="admin", accounts=[new]))
+    await world.start_gateway()
+    await quarantined(world, "SOUTH")
+
+
+async def test_a_restored_payers_bank_is_found_out_too(world: World) -> None:
+    alice, bob = await two_customers(world)
+    old = copy_of(world, "NORTH")
+    await alice.pay(alice.at("NORTH"), bob.named_at("SOUTH"), 4_00, "forgotten")
+    await world.quiet()
+    await restore(world, "NORTH", old)
+    await quarantined(world, "NORTH")
+    with refused(Reason.PAYER_BANK_UNAVAILABLE):
+        await alice.pay(alice.at("NORTH"), bob.named_at("SOUTH"), 10_00, "the-money-of-then")
+
+
+async def test_a_copy_that_lacks_nothing_is_served(world: World) -> None:
+    alice, bob = await two_customers(world)
+    await alice.pay(alice.at("NORTH"), bob.named_at("SOUTH"), 4_00, "known")
+    await world.quiet()
+    await restore(world, "SOUTH", copy_of(world, "SOUTH"))
+    await world.connected("SOUTH")
+    paid = await alice.pay(alice.at("NORTH"), bob.named_at("SOUTH"), 1_00, "next")
+    assert paid.transfer.state == order_pb2.TRANSFER_STATE_COMPLETED
