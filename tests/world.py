@@ -29,9 +29,9 @@ from bank_service.settings import BankSettings
 from certs.authority import Pair, create_authority, issue
 from certs.credentials import Credentials, customer_credentials, peer_credentials, read_credentials
 from certs.names import bank_name, gateway_names
-from gateway_service.bank_port import BankPort, GrpcBankPort
+from gateway_service.bank_port import GrpcBankPort
 from gateway_service.banks import LinkStatus
-from gateway_service.server import GatewayServer
+from gateway_service.server import Connect, GatewayServer
 from interbank.clock import Clock, SystemClock
 from interbank.passwords import BcryptPasswords
 from interbank.rpc.channel import open_peer_channel
@@ -148,7 +148,7 @@ class World:
     async def run_gateway(self, path: Path, listen_banks: str = "localhost:0") -> "RunningGateway":
         """A gateway on a journal, beside the world's own one or as it."""
         around = self._around(path, "gateway")
-        connect = self._connect if self.wire is not None else None
+        connect = None if self.wire is None else self._connect_over(self.wire)
         server = GatewayServer(self.gateway_identity, around, idle_limit_days=self.idle_limit_days, connect=connect)
         listening = await server.start("localhost:0", listen_banks)
         return RunningGateway(
@@ -278,9 +278,8 @@ class World:
             )
         )
 
-    def _connect(self, bank: str, address: str) -> BankPort:
-        assert self.wire is not None
-        return self.wire.port(bank, self._real_port(bank, address))
+    def _connect_over(self, wire: Wire) -> Connect:
+        return lambda bank, address: wire.port(bank, self._real_port(bank, address))
 
     def _real_port(self, bank: str, address: str) -> GrpcBankPort:
         credentials = peer_credentials(self.gateway_identity)

@@ -37,7 +37,7 @@ async def test_a_statement_shows_each_movement_with_its_sign_and_the_balance_aft
     rows = (await pair.line("statement", "-o", "json")).json
     table = (await pair.line("history")).out
 
-    assert [(row["amount"], row["balance"], row["reference"]) for row in rows][0] == ("-12.34", "87.66", "rent")
+    assert (rows[0]["amount"], rows[0]["balance"], rows[0]["reference"]) == ("-12.34", "87.66", "rent")
     assert (rows[0]["counterparty_bank"], rows[0]["counterparty_name"]) == ("SOUTH", pair.bob.username)
     assert rows[-1]["counterparty_account"] == "cash"
     assert "87.66 EUR" in table

@@ -223,26 +223,6 @@ async def test_nobody_is_told_before_it_is_committed(database: ThreadedDatabase,
     assert on_disk(path) == [0, 1, 2]
 
 
-async def test_a_commit_that_fails_is_nobodys_success(database: ThreadedDatabase, path: Path) -> None:
-    connection_of: list[Any] = []
-
-    def dangling(connection: Connection) -> str:
-        connection.exec_driver_sql("CREATE TABLE child (note INTEGER REFERENCES notes DEFERRABLE INITIALLY DEFERRED)")
-        connection.exec_driver_sql("INSERT INTO child VALUES (404)")
-        connection_of.append(connection)
-        return "done"
-
-    with held_up(database):
-        first, broken, last = database.write(note(1)), database.write(dangling), database.write(note(2))
-    assert await asyncio.gather(first, last) == [1, 2]
-    with pytest.raises(IntegrityError):
-        await broken
-    assert len(connection_of) == 2  # with its group, and then alone
-    assert on_disk(path) == [1, 2]
-    with contextlib.closing(SQLITE.connect(str(path))) as connection:
-        assert connection.execute("SELECT name FROM sqlite_master WHERE name = 'child'").fetchall() == []
-
-
 async def test_a_caller_that_goes_away_does_not_undo_its_write(database: ThreadedDatabase, path: Path) -> None:
     async def caller() -> int:
         return await database.write(note(1))

@@ -13,6 +13,7 @@ from interbank.storage.sqlite import driver
 from protos.v1 import order_pb2
 from tests import books
 from tests.refusing import refused
+from tests.wire import Wire
 from tests.world import Caller, RunningGateway, World, an_order, kill
 
 COMPLETED = order_pb2.TRANSFER_STATE_COMPLETED
@@ -26,9 +27,9 @@ def copy_database(source: Path, target: Path) -> None:
 
 
 @contextlib.asynccontextmanager
-async def second_gateway(world: World, journal: Path) -> AsyncIterator[RunningGateway]:
-    """Another gateway of the same network, somewhere else, over a line without faults."""
-    wire, world.wire = world.wire, None
+async def second_gateway(world: World, journal: Path, its_wire: Wire | None = None) -> AsyncIterator[RunningGateway]:
+    """Another gateway of the same network, somewhere else, over lines of its own."""
+    wire, world.wire = world.wire, its_wire
     gateway = await world.run_gateway(journal)
     world.wire = wire
     try:
@@ -133,25 +134,29 @@ async def test_two_gateways_that_know_one_order_move_its_money_once(world: World
     books.check(world.home)
 
 
-async def test_the_second_gateway_gives_up_and_the_first_still_has_the_credit_in_its_hand(
-    world: World, tmp_path: Path, short_patience: float
-) -> None:
-    """The worst meeting: one cancels and returns, the other's Credit comes late. One of the two wins, at one bank."""
-    assert short_patience
+@pytest.mark.usefixtures("short_patience")
+async def test_what_the_second_gateway_cancelled_the_first_can_no_longer_credit(world: World, tmp_path: Path) -> None:
     alice, bob = await two_customers(world)
     credit = world.wire.hold_request(InstructionKind.CREDIT)
     await alice.submit([an_order(alice.at("NORTH"), bob.named_at("SOUTH"), 4_00, "race")])
     await credit.arrived.wait()
     copy = tmp_path / "copy" / "gateway.db"
     copy_database(world.gateway.path, copy)
-    async with second_gateway(world, copy) as second:
+    without_credits = Wire()
+    without_credits.lose_request(InstructionKind.CREDIT, times=10**9)
+    async with second_gateway(world, copy, without_credits) as second:
         await drive_to_the_end(world, second, 1)
         async with world.line_to("SOUTH") as line:
             session = second.server._directory.links["SOUTH"]._session
             (outcome,) = await line.post(session, credit.instructions)
-        assert outcome.kind is OutcomeKind.CREDITED
-        assert outcome.replayed
-    books.check(world.home, at_rest=False)
+
+    assert outcome.kind is OutcomeKind.CANCELLED
+    assert (await alice.balance("NORTH"), await bob.balance("SOUTH")) == (10_00, 0)
+    await world.kill_gateway()
+    await world.start_gateway()
+    await world.connected("NORTH", "SOUTH")
+    await world.until(lambda: alice.in_state("race", "RETURNED"))
+    books.check(world.home)
 
 
 async def test_an_older_epoch_is_refused_by_every_bank(world: World) -> None:
