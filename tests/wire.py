@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gateway_service.bank_port import DEADLINE, BankDescription, BankPort, OpenDebit, Unknown
-from interbank.instructions import Head, Instruction, InstructionKind, Outcome
+from interbank.instructions import Head, Instruction, InstructionKind, Outcome, OutcomeKind
 
 Send = Callable[[], Awaitable[list[Outcome]]]
 Treat = Callable[[Send, Sequence[Instruction]], Awaitable[list[Outcome]]]
@@ -115,6 +115,14 @@ class Wire:
             return [change(outcome) if instruction.kind is kind else outcome for instruction, outcome in pairs]
 
         self._rules.append(_Rule(kind, treat, times))
+
+    def pretend(self, kind: InstructionKind, answer: OutcomeKind) -> None:
+        """A bank that says it did something and never did."""
+
+        async def treat(_send: Send, instructions: Sequence[Instruction]) -> list[Outcome]:
+            return [Outcome(instruction.transfer_id, answer) for instruction in instructions]
+
+        self._rules.append(_Rule(kind, treat, 1))
 
     def cut(self, *banks: str) -> None:
         """Nothing gets through to these banks any more."""

@@ -179,7 +179,8 @@ def show(end: Ended, *, as_json: bool) -> None:
 
 def usage(error: click.ClickException, *, moves_money: bool = False) -> Ended:
     """What click refused, in the one form."""
-    message = error.format_message()
+    near = error.possibilities if isinstance(error, click.NoSuchOption | click.NoSuchCommand) else None
+    message = f"{error.message} Did you mean '{near[0]}'?" if near else error.format_message()
     command = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "interbank"
     moved = ["Nothing was sent."] if moves_money else []
     lines = [headline("usage", _lower_first(message)), *moved, f"{command} --help"]

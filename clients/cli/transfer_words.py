@@ -195,10 +195,11 @@ def _debited(transfer: Transfer, now: datetime) -> _Prose:
 def _cancelling(transfer: Transfer, now: datetime) -> _Prose:
     order = transfer.order
     return _Prose(
-        f"is not in your account: {order.payer_bank} keeps it in clearing. {order.payee_name} may have it already, or "
-        "not yet.",
+        f"has left your account, unless {order.payer_bank} never got to take it; {order.payee_name} may have it "
+        "already, or not yet.",
         f"CANCELLING: {order.payee_bank} is asked to cancel or to say that it paid{_next_time(transfer, now)}",
-        _decided_by(order),
+        f"COMPLETED ({order.payee_name} has it), RETURNED (you have it back) or CANCELLED (it never left). "
+        f"{order.payee_bank}'s ledger decides, no clock does.",
     )
 
 

@@ -2,12 +2,10 @@
 
 import pytest
 
-from certs.credentials import peer_credentials
-from certs.names import GATEWAY_NAME
 from interbank.instructions import InstructionKind
-from interbank.rpc.channel import open_peer_channel
-from protos.v1 import network_pb2, network_pb2_grpc, order_pb2
+from protos.v1 import order_pb2
 from tests import books
+from tests.disasters import begin_anew, put_back, register_again
 from tests.world import Caller, World, an_order
 
 COMPLETED = order_pb2.TRANSFER_STATE_COMPLETED
@@ -17,39 +15,6 @@ RETURNED = order_pb2.TRANSFER_STATE_RETURNED
 
 async def two_customers(world: World) -> tuple[Caller, Caller]:
     return await world.customer("alice", "NORTH", cents=10_00), await world.customer("bob", "SOUTH")
-
-
-async def lose_journal(world: World) -> None:
-    """The gateway crashes, its disk is gone, and it begins anew with an empty journal."""
-    await world.kill_gateway()
-    for file in world.gateway.path.parent.glob("gateway.db*"):
-        file.unlink()
-    await world.start_gateway()
-
-
-async def join(world: World, bank: str) -> None:
-    """What a bank does every few seconds anyway."""
-    credentials = peer_credentials(world.bank_identity(bank))
-    async with open_peer_channel(world.banks_port, credentials, name=GATEWAY_NAME) as channel:
-        address, currency = world.banks[bank].address, world.currencies[bank]
-        await network_pb2_grpc.NetworkServiceStub(channel).Join(
-            network_pb2.JoinRequest(address=address, currency=currency), timeout=5, wait_for_ready=True
-        )
-    await world.connected(bank)
-
-
-async def begin_anew(world: World, *banks: str) -> None:
-    await lose_journal(world)
-    for bank in banks:
-        await join(world, bank)
-
-
-async def register_again(caller: Caller) -> None:
-    """Users and sessions were in the journal's database too."""
-    caller.token = ""
-    for bank, account in caller.accounts.items():
-        await caller.register(caller.username, bank, account)
-        await caller.login(caller.username, bank=bank)
 
 
 @pytest.mark.parametrize("moment", ["request", "reply"])
@@ -175,9 +140,7 @@ async def test_a_journal_from_before_is_rebuilt_where_it_is_behind(world: World)
     await credit.arrived.wait()
     await world.kill_gateway()
 
-    for file in world.gateway.path.parent.glob("gateway.db*"):
-        file.unlink()
-    world.gateway.path.write_bytes(old)
+    put_back(world.gateway.path, old)
     await world.start_gateway()
     await world.connected("NORTH", "SOUTH")
     await world.quiet()

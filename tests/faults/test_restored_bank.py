@@ -9,41 +9,13 @@ from interbank.instructions import InstructionKind
 from interbank.refusals import Reason
 from interbank.storage.sqlite import driver
 from protos.v1 import bank_pb2, gateway_pb2, order_pb2
+from tests.disasters import copy_of, put_back, quarantined, restore
 from tests.refusing import refused
 from tests.world import Caller, World, an_order, money
 
 
 async def two_customers(world: World) -> tuple[Caller, Caller]:
     return await world.customer("alice", "NORTH", cents=10_00), await world.customer("bob", "SOUTH", cents=10_00)
-
-
-def copy_of(world: World, bank: str) -> bytes:
-    """The books as a backup holds them."""
-    target = world.home / "backup.db"
-    with (
-        contextlib.closing(driver().connect(world.banks[bank].path)) as old,
-        contextlib.closing(driver().connect(target)) as new,
-    ):
-        old.backup(new)
-    copy = target.read_bytes()
-    target.unlink()
-    return copy
-
-
-def put_back(path: Path, copy: bytes) -> None:
-    for file in path.parent.glob(f"{path.name}*"):
-        file.unlink()
-    path.write_bytes(copy)
-
-
-async def restore(world: World, bank: str, copy: bytes) -> None:
-    await world.stop_bank(bank)
-    put_back(world.banks[bank].path, copy)
-    await world.start_bank(bank)
-
-
-async def quarantined(world: World, bank: str) -> None:
-    await world.until(lambda: world.link(bank).status.name == "QUARANTINED")
 
 
 async def test_a_bank_restored_from_an_old_copy_is_quarantined_and_executes_nothing(world: World) -> None:

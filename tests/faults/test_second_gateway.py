@@ -12,18 +12,12 @@ from interbank.refusals import Reason
 from interbank.storage.sqlite import driver
 from protos.v1 import order_pb2
 from tests import books
+from tests.disasters import copy_database
 from tests.refusing import refused
 from tests.wire import Wire
 from tests.world import Caller, RunningGateway, World, an_order, kill
 
 COMPLETED = order_pb2.TRANSFER_STATE_COMPLETED
-
-
-def copy_database(source: Path, target: Path) -> None:
-    """A consistent copy of a database that is in use."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with contextlib.closing(driver().connect(source)) as old, contextlib.closing(driver().connect(target)) as new:
-        old.backup(new)
 
 
 @contextlib.asynccontextmanager

@@ -197,4 +197,6 @@ def test_each_attempt_is_the_same_payment_under_a_key_of_its_own() -> None:
 
 
 def test_the_keys_of_released_files_never_change() -> None:
-    assert keys("SOUTH,1001,bob,12.34,rent") == ["file-KEY"], "whoever runs an old file again must not pay again"
+    assert keys("SOUTH,1001,bob,12.34,rent") == ["file-310afae261cd19de6a6861ad3f38b72233dda96a"], (
+        "whoever runs an old file again must not pay again"
+    )
