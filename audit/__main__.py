@@ -8,9 +8,8 @@ from pathlib import Path
 
 from audit.commands import reconcile, verify
 from audit.files import CannotAudit
-from audit.picture import draw
 from audit.positions import positions
-from audit.text import harmless, position_lines, report_lines, trail_lines
+from audit.text import harmless, picture_lines, position_lines, report_lines, trail_lines
 from audit.trail import trail
 
 EXIT_CLEAN, EXIT_ERROR, EXIT_USAGE, EXIT_FINDINGS = 0, 1, 2, 7
@@ -41,7 +40,7 @@ def _answer(options: argparse.Namespace) -> tuple[dict[str, object], Iterable[st
     """The result for programs, its lines for people, and whether nothing was found."""
     if options.command == "trail":
         found = trail(options.transfer_id, options.places)
-        picture = [*draw(found), ""] if options.picture else []
+        picture = [*picture_lines(found), ""] if options.picture else []
         return found.as_json(), [*picture, *trail_lines(found)], found.clean
     if options.command == "positions":
         owed = positions(options.places)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from audit.amounts import grouped, money
 from audit.findings import Finding
+from audit.picture import draw
 from audit.positions import Positions
 from audit.report import FileReport, Report
 from audit.trail import Movement, Step, Trail
@@ -24,6 +25,25 @@ def harmless(text: str) -> str:
 
 def report_lines(report: Report) -> Iterator[str]:
     """What was read, checked, found, not checked, and cannot be seen; the result last."""
+    return map(harmless, _report(report))
+
+
+def trail_lines(trail: Trail) -> Iterator[str]:
+    """The steps of one transfer, then whether all files have the same order."""
+    return map(harmless, _trail(trail))
+
+
+def picture_lines(trail: Trail) -> Iterator[str]:
+    """The messages of one transfer, drawn."""
+    return map(harmless, draw(trail))
+
+
+def position_lines(positions: Positions) -> Iterator[str]:
+    """One line for each pair of banks."""
+    return map(harmless, _positions(positions))
+
+
+def _report(report: Report) -> Iterator[str]:
     yield from _files(report.files)
     yield from _under("Checked", report.checked)
     yield from _under("Money", _money(report))
@@ -33,8 +53,7 @@ def report_lines(report: Report) -> Iterator[str]:
     yield _result(report)
 
 
-def trail_lines(trail: Trail) -> Iterator[str]:
-    """The steps of one transfer, then whether all files have the same order."""
+def _trail(trail: Trail) -> Iterator[str]:
     order = trail.order
     reference = f'   "{order["reference"]}"' if order["reference"] else ""
     yield (
@@ -54,8 +73,7 @@ def trail_lines(trail: Trail) -> Iterator[str]:
     yield from _under("Not checked", trail.not_checked)
 
 
-def position_lines(positions: Positions) -> Iterator[str]:
-    """One line for each pair of banks."""
+def _positions(positions: Positions) -> Iterator[str]:
     if not positions.positions:
         yield "No bank owes another anything."
     for position in positions.positions:
@@ -89,7 +107,7 @@ def _seconds(moment: str) -> str:
 
 def _under(title: str, lines: Iterable[str]) -> Iterator[str]:
     for number, line in enumerate(lines):
-        yield f"{'' if number else title:<12} {harmless(line)}"
+        yield f"{'' if number else title:<12} {line}"
 
 
 def _money(report: Report) -> Iterator[str]:
@@ -125,7 +143,7 @@ def _findings(findings: Iterable[Finding]) -> Iterator[str]:
         kind = finding.kind.name
         shown[kind] = shown.get(kind, 0) + 1
         if shown[kind] <= _MOST_OF_A_KIND:
-            yield f"{f'Finding {number}':<12} {harmless(finding.line)}   {kind}"
+            yield f"{f'Finding {number}':<12} {finding.line}   {kind}"
     for kind, times in shown.items():
         if times > _MOST_OF_A_KIND:
             yield f"{'':<12} and {times - _MOST_OF_A_KIND:,} more of {kind}: -o json has them all"

@@ -9,6 +9,7 @@ from bank_service.books import BANK_ACCOUNT, Account, Book
 from bank_service.ledger import post
 from bank_service.queries import AccountRow, account_by_username, find_account
 from bank_service.settings import BankSettings
+from bank_service.standing import Standing
 from bank_service.storage import load_accounts, load_book, load_keys, store
 from bank_service.tables import accounts, credentials, grants, open_debits
 from interbank.clock import Clock
@@ -37,8 +38,9 @@ class NewAccount:
 class AccountActs:
     """The operator's acts on accounts."""
 
-    def __init__(self, settings: BankSettings, database: Database, clock: Clock) -> None:
+    def __init__(self, settings: BankSettings, database: Database, clock: Clock, standing: Standing) -> None:
         self._settings = settings
+        self._standing = standing
         self._database = database
         self._clock = clock
 
@@ -68,6 +70,7 @@ class AccountActs:
     def _open(
         self, connection: Connection, wanted: Sequence[NewAccount], operator: str
     ) -> tuple[list[AccountRow], int]:
+        self._standing.require_open()
         book = load_book(connection, self._settings, self._clock.now_us())
         opening = _Opening(connection, book, wanted, operator)
         numbers = [opening.open(new) for new in wanted]
@@ -80,6 +83,7 @@ class AccountActs:
         return [_row(book.accounts[number]) for number in numbers], len(opening.opened)
 
     def _set_status(self, connection: Connection, account: int, status: str, operator: str) -> AccountRow:
+        self._standing.require_open()
         found = find_account(connection, account)
         if found is None or account <= BANK_ACCOUNT:
             raise Refused(Reason.ACCOUNT_NOT_FOUND, f"{self._settings.bank} has no account {account}", field="account")

@@ -7,6 +7,7 @@ from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from bank_service.ledger import grant_hash
 from bank_service.settings import BankSettings
+from bank_service.standing import Standing
 from bank_service.storage import load_book, store
 from bank_service.tables import accounts, credentials, grants
 from interbank.clock import Clock
@@ -40,6 +41,7 @@ class Credentials:
         passwords: Passwords,
         clock: Clock,
         entropy: Callable[[int], bytes],
+        standing: Standing,
     ) -> None:
         self._settings = settings
         self._database = database
@@ -47,6 +49,7 @@ class Credentials:
         self._clock = clock
         self._entropy = entropy
         self._throttle = Throttle(clock)
+        self._standing = standing
 
     async def open_grant(self, username: str, password: str, lifetime_seconds: int) -> tuple[bytes, GrantedAccount]:
         """Check a password and give a grant: 32 random bytes, of which only the hash is kept.
@@ -63,6 +66,7 @@ class Credentials:
         lifetime = max(1, min(lifetime_seconds, MAX_LIFETIME_SECONDS))
 
         def give(connection: Connection) -> GrantedAccount:
+            self._standing.require_open()
             book = load_book(connection, self._settings, self._clock.now_us())
             book.act("GRANT_OPENED", account=known.account, username=username, actor=username)
             store(connection, book)
@@ -150,6 +154,7 @@ class Credentials:
         self, connection: Connection, act: str, account: int, username: str, ending: object, *, actor: str | None = None
     ) -> int:
         """Write the act, end the grants that it ends; returns the act's time."""
+        self._standing.require_open()
         book = load_book(connection, self._settings, self._clock.now_us())
         book.act(act, account=account, username=username, actor=actor or username)
         store(connection, book)

@@ -10,6 +10,7 @@ from bank_service.admission import admit
 from bank_service.books import BANK_ACCOUNT, INTERNAL_ACCOUNTS, OPERATOR, Account
 from bank_service.ledger import payee_refusal, post
 from bank_service.settings import BankSettings
+from bank_service.standing import Standing
 from bank_service.storage import counterpart_positions, has_record, load_accounts, load_batch, load_book, store
 from bank_service.tables import about, currencies, entries, gateway_epoch
 from interbank.clock import Clock
@@ -44,14 +45,18 @@ class Bank:
     """The bank behind its servicer. It executes only its present session's instructions; it starts without one."""
 
     def __init__(
-        self, settings: BankSettings, database: Database, clock: Clock, entropy: Callable[[int], bytes]
+        self,
+        settings: BankSettings,
+        database: Database,
+        clock: Clock,
+        entropy: Callable[[int], bytes],
+        standing: Standing,
     ) -> None:
         self._settings = settings
         self._database = database
         self._clock = clock
         self._entropy = entropy
-        self._session: bytes | None = None
-        self._quarantined = False
+        self._standing = standing
 
     async def found(self) -> None:
         """Make the books of a new bank: who it is, its internal accounts, its own account. Does nothing to a bank that
@@ -69,17 +74,16 @@ class Bank:
         """
         session_id = self._entropy(16)
 
-        def begin(connection: Connection) -> Head:
-            self._session = None
+        def begin(connection: Connection) -> Head | None:
             _fence(connection, epoch, instance)
-            self._quarantined = not all(has_record(connection, head) for head in known_heads)
-            if self._quarantined:
-                return Head(0, b"")
-            self._session = session_id
+            if not all(has_record(connection, head) for head in known_heads):
+                self._standing.quarantine()
+                return None
+            self._standing.begin(session_id)
             return load_book(connection, self._settings, self._clock.now_us()).head
 
         head = await self._database.write(begin)
-        if self._quarantined:
+        if head is None:
             raise Refused(
                 Reason.BANK_QUARANTINED,
                 f"{self._settings.bank} lacks a record that others have seen: it was restored from an old copy",
@@ -95,7 +99,7 @@ class Bank:
             admit(instruction, self._settings.bank)
 
         def carry_out(connection: Connection) -> list[Outcome]:
-            self._require_session(session_id)
+            self._standing.require(session_id)
             book = load_book(connection, self._settings, self._clock.now_us())
             load_batch(connection, book, instructions)
             answers = post(book, instructions)
@@ -114,16 +118,13 @@ class Bank:
 
         return await self._database.read(check)
 
-    def _require_session(self, session_id: bytes) -> None:
-        if self._session is None or session_id != self._session:
-            raise Refused(Reason.SESSION_SUPERSEDED)
-
     def _describe(self, connection: Connection) -> Description:
         book = load_book(connection, self._settings, 0)
         epoch = connection.execute(select(gateway_epoch.c.epoch)).scalar() or 0
-        mode = "QUARANTINED" if self._quarantined else "OPEN" if self._session else "CLOSED"
         last = connection.execute(select(func.max(entries.c.entry_id))).scalar() or 0
-        return Description(self._settings, book.head, last, epoch, mode, counterpart_positions(connection))
+        return Description(
+            self._settings, book.head, last, epoch, self._standing.mode, counterpart_positions(connection)
+        )
 
     def _found(self, connection: Connection) -> None:
         known = connection.execute(select(about.c.bank, about.c.currency)).first()

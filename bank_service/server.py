@@ -8,6 +8,7 @@ from bank_service.joining import keep_joined
 from bank_service.operations import Bank
 from bank_service.servicer import BankServicer
 from bank_service.settings import BankSettings
+from bank_service.standing import Standing
 from certs.credentials import Credentials as Identity
 from certs.credentials import peer_credentials, server_credentials
 from certs.names import GATEWAY_NAME, is_gateway
@@ -26,7 +27,8 @@ class BankServer:
         self._settings = settings
         self._identity = identity
         self._around = around
-        self._bank = Bank(settings, around.database, around.clock, around.entropy)
+        self._standing = Standing()
+        self._bank = Bank(settings, around.database, around.clock, around.entropy, self._standing)
         self._server = build_server([Door(admit=_gateway_only)], max_message_bytes=BANK_MESSAGE_BYTES)
         bank_pb2_grpc.add_BankServiceServicer_to_server(self._servicer(), self._server)
         self._health = Health(self._server)
@@ -60,8 +62,8 @@ class BankServer:
         return BankServicer(
             settings,
             self._bank,
-            AccountActs(settings, around.database, around.clock),
-            Credentials(settings, around.database, around.passwords, around.clock, around.entropy),
+            AccountActs(settings, around.database, around.clock, self._standing),
+            Credentials(settings, around.database, around.passwords, around.clock, around.entropy, self._standing),
             around.passwords,
             around.database,
             around.log,

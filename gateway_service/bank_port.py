@@ -1,5 +1,6 @@
 """What the gateway can ask of a bank, and how: over gRPC with mutual TLS. A simulation brings its own BankPort."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
@@ -155,6 +156,11 @@ class GrpcBankPort:
             return await rpc(request, timeout=deadline, metadata=((REQUEST_ID_KEY, request_id.get()),))
         except grpc.aio.AioRpcError as error:
             raise _explained(error) from None
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            raise Unknown("the connection was closed") from None  # by us, because the bank has moved
 
     async def close(self) -> None:
         """See BankPort."""

@@ -170,6 +170,8 @@ class Link:
             return await self._port.call(method, request, deadline=deadline)
         except Unknown as unknown:
             raise Refused(Reason.BANK_UNAVAILABLE, f"{self.bank} does not answer: {unknown.cause}") from None
+        except Refused as refused:
+            raise self._in_customers_words(refused) from None
 
     async def carry_out(self, instruction: Instruction) -> Outcome:
         """Have the bank do one thing that is all inside it, such as a deposit.
@@ -185,12 +187,16 @@ class Link:
                 Reason.OUTCOME_UNKNOWN, f"{self.bank} was asked and has not answered: {unknown.cause}"
             ) from None
         except Refused as refused:
-            if refused.reason in (Reason.SESSION_SUPERSEDED, Reason.EPOCH_SUPERSEDED):
-                # The bank began anew and did nothing; the link is about to notice.
-                raise Refused(Reason.BANK_UNAVAILABLE, f"{self.bank} is connecting", retry_after_ms=200) from None
-            raise
+            raise self._in_customers_words(refused) from None
         self._fence.witnessed(self.bank, outcome.head)
+        self.last_entry_id = max(self.last_entry_id, outcome.entry_id)
         return outcome
+
+    def _in_customers_words(self, refused: Refused) -> Refused:
+        """A bank that has begun anew did nothing, and the link is about to notice; nobody else needs to know why."""
+        if refused.reason not in (Reason.SESSION_SUPERSEDED, Reason.EPOCH_SUPERSEDED):
+            return refused
+        return Refused(Reason.BANK_UNAVAILABLE, f"{self.bank} is connecting", retry_after_ms=200)
 
     async def run(self) -> None:
         """Serve this bank for ever."""

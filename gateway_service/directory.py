@@ -37,13 +37,13 @@ class Directory:
         self._new_link = new_link
         self._links: dict[str, Link] = {}
         self._currencies: dict[str, str] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._running: dict[str, asyncio.Task[None]] = {}
         self._confirmed: dict[tuple[str, int], tuple[str, str]] = {}
 
     @property
     def links(self) -> dict[str, Link]:
         """Every bank that ever joined, by id."""
-        return self._links
+        return {bank: self._links[bank] for bank in self._currencies}
 
     async def load(self) -> None:
         """Recall the banks that are known; nothing is sent yet."""
@@ -56,42 +56,43 @@ class Directory:
 
     async def start(self) -> None:
         """Fence every known bank that can be reached, and only then let transfers go. Banks may join afterwards."""
-        if self._links:
+        if self.links:
             await self._fence.epoch_above(await self._reported_epochs())
-        for link in self._links.values():
+        for link in self.links.values():
             self._run(link)
-        await asyncio.gather(*(link.first_try.wait() for link in self._links.values()))
+        await asyncio.gather(*(link.first_try.wait() for link in self.links.values()))
         self._fence.driving.set()
 
     async def stop(self) -> None:
         """Let the links end."""
-        for task in self._tasks:
+        for task in self._running.values():
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*self._running.values(), return_exceptions=True)
 
     async def join(self, bank: str, currency: str, address: str) -> None:
         """A bank announces itself. Raises Refused(CURRENCY_CHANGED or CURRENCY_UNKNOWN)."""
         units = scale(currency)
         await self._database.write(lambda connection: self._joined(connection, bank, currency, address, units))
         self._currencies[bank] = currency
-        known = bank in self._links
         link = self._link(bank)
         link.moved_to(address)
-        if not known:
-            self._run(link)
+        self._run(link)
 
     def link(self, bank: str, field: str = "bank") -> Link:
         """The link to a bank. Raises Refused(UNKNOWN_BANK), with the id that may have been meant."""
-        link = self._links.get(bank)
-        if link is None:
-            meant = _closest(bank, self._links)
+        if bank not in self._currencies:
+            meant = _closest(bank, self._currencies)
             raise Refused(
                 Reason.UNKNOWN_BANK,
                 f"no bank {bank} in this network",
                 field=field,
                 hint=f"did you mean {meant}?" if meant else "interbank banks",
             )
-        return link
+        return self._links[bank]
+
+    def link_for_driving(self, bank: str) -> Link:
+        """The link that a transfer waits at. After a lost journal its bank may have yet to join."""
+        return self._link(bank)
 
     def currency(self, bank: str) -> str:
         """The currency of a known bank's accounts."""
@@ -184,10 +185,11 @@ class Directory:
         return self._links[bank]
 
     def _run(self, link: Link) -> None:
-        self._tasks.add(asyncio.create_task(link.run(), name=f"link {link.bank}"))
+        if link.bank not in self._running:
+            self._running[link.bank] = asyncio.create_task(link.run(), name=f"link {link.bank}")
 
     async def _reported_epochs(self) -> list[int]:
-        descriptions = await asyncio.gather(*(link.describe() for link in self._links.values()))
+        descriptions = await asyncio.gather(*(link.describe() for link in self.links.values()))
         return [description.epoch for description in descriptions if description is not None]
 
     def _joined(self, connection: Connection, bank: str, currency: str, address: str, units: int) -> None:

@@ -17,6 +17,9 @@ from interbank.storage.database import Database
 
 _OWN = ""
 
+GENERATION = 2**20
+"""What a new journal is ahead of every epoch of the one before, however many starts some bank has missed."""
+
 
 class Fence:
     """This process' epoch, and every position of a bank that it or another bank has seen."""
@@ -80,6 +83,8 @@ class Fence:
 
 def _next_epoch(connection: Connection, reported: int) -> int:
     own = connection.execute(select(about.c.epoch)).scalar_one()
-    epoch = max(own, reported) + 1
+    # A journal that was lost: banks that are still to join may have seen more gateways than those that did.
+    lost = own == 0 and reported > 0
+    epoch = (reported // GENERATION + 1) * GENERATION if lost else max(own, reported) + 1
     connection.execute(update(about).values(epoch=epoch))
     return int(epoch)

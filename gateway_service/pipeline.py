@@ -190,7 +190,7 @@ class Pipeline:
             return  # it goes on when it is durable
         step = next_step(underway.transfer)
         if step is not None:
-            self._directory().link(step.bank).enqueue(underway)
+            self._directory().link_for_driving(step.bank).enqueue(underway)
 
     def _move(self, underway: Underway, transfer: Transfer) -> None:
         """It has come further. What a step back or an answer rests on is durable first; the rest goes on at once."""
@@ -273,7 +273,7 @@ class Pipeline:
             elif transfer.state in BEFORE_THE_NEXT_STEP:
                 self._advance(underway)
         for bank, transfers in to_settle.items():
-            self._directory().link(bank).settle(transfers)
+            self._directory().link_for_driving(bank).settle(transfers)
 
     async def _watch(self) -> None:
         """See to what nobody tells: connections lost, patience ended, states and heads that no commit took along."""

@@ -45,7 +45,7 @@ class Rendering:
         step = next_step(underway.transfer)
         if step is None:
             return
-        link = self._directory.link(step.bank)
+        link = self._directory.link_for_driving(step.bank)
         now = self._clock.monotonic()
         silent = underway.asked_since is not None and now - underway.asked_since >= _DOUBT_AFTER
         if silent or link.status is not LinkStatus.CONNECTED:

@@ -90,7 +90,7 @@ class RunningGateway(Running):
 async def kill(gateway: Running) -> None:
     """End a gateway as a crash does: nobody is told, what is queued is not written."""
     server = gateway.server
-    tasks = [server._carrying, *server._directory._tasks]
+    tasks = [server._carrying, *server._directory._running.values()]
     for task in tasks:
         task.cancel()
     for listener, _ in server._servers:
@@ -199,6 +199,12 @@ class World:
     async def connected(self, *banks: str) -> None:
         """Wait until the gateway holds a session with each of these banks."""
         await self.until(lambda: all(self.link(bank).status is LinkStatus.CONNECTED for bank in banks))
+
+    def ask_for_open_debits(self, bank: str) -> None:
+        """Let the question that the gateway asks every bank every few seconds be due now."""
+        link = self.link(bank)
+        link._question_at = 0.0
+        link._wake.set()
 
     async def until(self, condition: Any, seconds: float = 20.0) -> Any:
         """Wait until a condition holds, and return what it gave; it may have to be awaited. Fails with the log."""

@@ -3,8 +3,12 @@
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from prompt_toolkit.completion import Completer
 
 
 class Asking:
@@ -17,19 +21,17 @@ class Asking:
         """A line; Tab completes what is `known`."""
         if not self._at_terminal:
             return self._line(question)
-        from prompt_toolkit import prompt
         from prompt_toolkit.completion import WordCompleter
 
-        return prompt(f"{question} ", completer=WordCompleter(list(known), sentence=True)).strip()
+        return _prompt(question, WordCompleter(list(known), sentence=True))
 
     def ask_for_file(self, question: str) -> str:
         """The path of a file; Tab completes it."""
         if not self._at_terminal:
             return self._line(question)
-        from prompt_toolkit import prompt
         from prompt_toolkit.completion import PathCompleter
 
-        answer = prompt(f"{question} ", completer=PathCompleter(expanduser=True)).strip()
+        answer = _prompt(question, PathCompleter(expanduser=True))
         return str(Path(answer).expanduser()) if answer else ""
 
     def yes(self, question: str, *, word: str) -> bool:
@@ -42,3 +44,16 @@ class Asking:
         if not line:
             raise EOFError
         return line.strip()
+
+
+def _prompt(question: str, completer: "Completer") -> str:
+    from prompt_toolkit import prompt
+    from prompt_toolkit.shortcuts import CompleteStyle
+
+    return prompt(
+        f"{question} ",
+        completer=completer,
+        complete_while_typing=False,
+        complete_style=CompleteStyle.READLINE_LIKE,
+        reserve_space_for_menu=0,
+    ).strip()

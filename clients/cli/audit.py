@@ -12,11 +12,10 @@ from audit import commands
 from audit import positions as positions_of
 from audit import trail as trail_of
 from audit.files import CannotAudit
-from audit.picture import draw
 from audit.report import Report
-from audit.text import harmless, position_lines, report_lines, trail_lines
+from audit.text import picture_lines, position_lines, report_lines, trail_lines
 from clients.cli.options import Context, common
-from clients.cli.output import print_list, print_one
+from clients.cli.output import print_list, print_one, say
 from interbank.refusals import Reason, Refused
 
 FOUND_SOMETHING = 7
@@ -66,7 +65,7 @@ def trail(context: Context, transfer_id: str, places: tuple[Path, ...], picture:
     """Follow one transfer, named by any unique beginning of its id, through journal and ledgers."""
     with _refused():
         found = trail_of.trail(transfer_id, _where(context, places))
-    pictured = [*draw(found), ""] if picture else []
+    pictured = [*picture_lines(found), ""] if picture else []
     _print(context, found.as_json(), "steps", STEP_COLUMNS, [*pictured, *trail_lines(found)])
     return 0 if found.clean else FOUND_SOMETHING
 
@@ -78,7 +77,12 @@ def positions(context: Context, places: tuple[Path, ...]) -> int:
     """Say which bank owes which, by currency."""
     with _refused():
         owed = positions_of.positions(_where(context, places))
-    _print(context, owed.as_json(), "positions", POSITION_COLUMNS, position_lines(owed))
+    if context.output == "table":
+        _echo(position_lines(owed))
+        return 0
+    print_list(context, [position.as_json() for position in owed.positions], POSITION_COLUMNS)
+    for line in owed.not_checked:
+        say(f"not checked: {line}")
     return 0
 
 
@@ -96,8 +100,12 @@ def _print(context: Context, row: Mapping[str, Any], listed: str, columns: Seque
     elif context.output == "csv":
         print_list(context, row[listed], columns)
     else:
-        for line in lines:
-            click.echo(harmless(line))
+        _echo(lines)
+
+
+def _echo(lines: Iterable[str]) -> None:
+    for line in lines:
+        click.echo(line)
 
 
 def _where(context: Context, places: tuple[Path, ...]) -> Sequence[Path]:

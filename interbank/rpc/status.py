@@ -88,7 +88,9 @@ def cause(error: grpc.RpcError) -> str:
         "Deadline Exceeded": "no answer in time",
         "Socket closed": "connection lost",
         "Connection reset": "connection lost",
-        "Ssl handshake failed": "the TLS handshake failed",
+        "handshake failed": "the TLS handshake failed",
+        "address lookup failed": "the name is not known",
+        "errors resolving": "the name is not known",
         "Name resolution": "the name is not known",
         "DNS resolution": "the name is not known",
     }

@@ -15,6 +15,7 @@ from bank_service.credentials import Credentials
 from bank_service.ledger import grant_hash
 from bank_service.operations import Bank
 from bank_service.settings import BankSettings
+from bank_service.standing import Standing
 from bank_service.tables import grants
 from interbank.instructions import Head, Instruction, Outcome
 from interbank.passwords import BcryptPasswords, Passwords
@@ -57,18 +58,19 @@ class OneBank:
             tables, views = bank_service.tables, bank_service.views
             make_database(path, tables.metadata, views.VIEWS, views.TRIGGERS, tables.SCHEMA_REVISION)
         self.database = ThreadedDatabase(path, broken=self.broken.append)
-        self.bank = Bank(self.settings, self.database, self.clock, os.urandom)
-        self.acts = AccountActs(self.settings, self.database, self.clock)
-        self.credentials = Credentials(self.settings, self.database, self.passwords, self.clock, os.urandom)
+        standing = Standing()
+        self.bank = Bank(self.settings, self.database, self.clock, os.urandom, standing)
+        self.acts = AccountActs(self.settings, self.database, self.clock, standing)
+        self.credentials = Credentials(self.settings, self.database, self.passwords, self.clock, os.urandom, standing)
 
     async def start(self, deposits: dict[str, int] | None = None) -> "OneBank":
-        """Found the bank, open accounts from 1001 on with these deposits and grants, open a session."""
+        """Found the bank, open a session, open accounts from 1001 on with these deposits and grants."""
         await self.bank.found()
         wanted = [NewAccount(1001 + n, name, cents, None) for n, (name, cents) in enumerate((deposits or {}).items())]
+        await self.open_session()
         if wanted:
             await self.acts.open_accounts(wanted, "admin")
             await self.grant(deposits or {})
-        await self.open_session()
         return self
 
     async def grant(self, usernames: Iterable[str]) -> None:

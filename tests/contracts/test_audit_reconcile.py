@@ -18,8 +18,9 @@ from audit.findings import Kind
 from audit.judgement import judge
 from audit.positions import positions
 from audit.report import Report
+from audit.text import position_lines
 from audit.trail import trail
-from tests.audit_books import Network, small_network
+from tests.audit_books import Network, identity, small_network
 
 ORDER = ("NORTH", 1001, "SOUTH", 1001, "bob", 1234, "EUR", "rent", "k1")
 PAYER = {
@@ -202,6 +203,18 @@ def test_who_owes_whom_is_netted_between_two_banks(tmp_path: Path) -> None:
     assert alone.not_checked == ("SOUTH: no file, so what it was paid is not counted",)
 
 
+def test_banks_that_owe_each_other_the_same_owe_nothing(tmp_path: Path) -> None:
+    def pay_all_back(network: Network) -> None:
+        network.banks["SOUTH"].open_account(1002, "dora")
+        network.banks["SOUTH"].add_money(1002, "dora", 2000, "dora-cash")
+        network.pay(("SOUTH", 1002), ("NORTH", 1001, "alice"), 1334, "back", user="dora")
+
+    owed = positions([built(tmp_path, pay_all_back).home])
+
+    assert owed.positions == ()
+    assert list(position_lines(owed)) == ["No bank owes another anything."]
+
+
 PAYING = """
 import sys
 from pathlib import Path
@@ -282,4 +295,10 @@ def test_a_difference_on_a_running_network_counts_if_a_second_look_still_shows_i
 
 
 def test_a_trail_on_a_running_network_is_looked_at_twice_too(live: Network) -> None:
-    assert trail("41a4cb87", [live.home]).clean
+    """The first look meets this payment at SOUTH alone, since it was made after the other files' moments."""
+    transfer_id, _ = identity("user:alice", live.order(("NORTH", 1001), ("SOUTH", 1001, "bob"), 1, "between 0"))
+
+    found = trail(transfer_id.hex(), [live.home])
+
+    assert found.clean
+    assert [step.where for step in found.steps] == ["gateway", "NORTH", "SOUTH", "gateway", "NORTH"]

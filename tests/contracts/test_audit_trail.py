@@ -16,6 +16,9 @@ from audit.text import trail_lines
 from audit.trail import Trail, trail
 from tests.audit_books import Network, edited, small_network
 
+HOSTILE = "\x1b[2J\u202e"
+"""Clears a terminal and turns the direction of writing round."""
+
 
 @pytest.fixture(scope="module")
 def network(tmp_path_factory: pytest.TempPathFactory) -> Network:
@@ -151,10 +154,13 @@ def test_text_from_the_files_cannot_move_the_terminals_cursor(
 ) -> None:
     home = Path(shutil.copytree(network.home, tmp_path / "home"))
     with edited(home / "banks/NORTH/bank.db") as db:
-        db.execute("UPDATE outcomes SET reference = ?", ("\x1b[2J\u202e",))
+        db.execute("UPDATE outcomes SET reference = ?1, reason = CASE reason WHEN '' THEN '' ELSE ?1 END", (HOSTILE,))
+    with edited(home / "gateway/gateway.db") as db:
+        db.execute("UPDATE transfers SET reference = ?1, reason = CASE reason WHEN '' THEN '' ELSE ?1 END", (HOSTILE,))
 
     assert main(["verify", str(home)]) == 7
     assert main(["trail", "41a4", str(home)]) == 7
+    assert main(["trail", "e2c56dc8", str(home), "--picture"]) == 7
     out = capsys.readouterr().out
     assert "\x1b" not in out
     assert "\u202e" not in out

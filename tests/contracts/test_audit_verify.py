@@ -55,6 +55,14 @@ EDITS: list[tuple[str, str, str, str]] = [
         "ACCOUNT_BALANCE_DIFFERS BALANCE_OUT_OF_BOUNDS",
     ),
     (
+        "the balance after the last entry", NORTH, "UPDATE entries SET credit_balance_after = 51 WHERE entry_id = 6",
+        "ENTRY_ARITHMETIC_WRONG ACCOUNT_BALANCE_DIFFERS CHAIN_BROKEN",
+    ),
+    (
+        "another payer in an entry", NORTH, "UPDATE entries SET debit_account = 0 WHERE entry_id = 6",
+        "ENTRY_ARITHMETIC_WRONG ENTRY_IS_NOT_THE_ORDERS ACCOUNT_BALANCE_DIFFERS CHAIN_BROKEN",
+    ),
+    (
         "the clearing account emptied", SOUTH, "UPDATE accounts SET balance = 0 WHERE account = -2",
         "ACCOUNT_BALANCE_DIFFERS ACCOUNTS_DO_NOT_SUM_TO_ZERO CLEARING_NOT_EXPLAINED",
     ),
@@ -142,6 +150,10 @@ EDITS: list[tuple[str, str, str, str]] = [
     ),
     (
         "an account in another name", NORTH, "UPDATE accounts SET username = 'mallory' WHERE account = 1002",
+        "ACCOUNT_ACTS_DIFFER",
+    ),
+    (
+        "an account in another currency", NORTH, "UPDATE accounts SET currency = 'JPY' WHERE account = 1002",
         "ACCOUNT_ACTS_DIFFER",
     ),
     ("an account thawed", SOUTH, "UPDATE accounts SET status = 'OPEN' WHERE account = 1001", "ACCOUNT_ACTS_DIFFER"),
@@ -280,6 +292,34 @@ def test_hashes_computed_anew_do_not_hide_an_edit_from_those_who_saw_the_record(
 
     differing = {"AMOUNTS_DIFFER"} if "amount" in statements else set()
     assert found(home) == {"HISTORY_REWRITTEN", *kinds.split(), *differing}
+
+
+def test_a_rewritten_history_is_named_from_its_first_record_on(home: Path) -> None:
+    edit(home / NORTH, "UPDATE outcomes SET reason = 'ACCOUNT_FROZEN' WHERE record_id = 11")
+    rechain(home / NORTH)
+
+    assert lines(home, Kind.HISTORY_REWRITTEN) == [
+        "NORTH record 12: SOUTH saw another record here: it had another chain hash, and so had 2 later ones that others saw"
+    ]
+
+
+def test_cash_at_the_counter_is_part_of_clean_books(tmp_path: Path) -> None:
+    network = Network(tmp_path / "home", ["NORTH"])
+    north = network.banks["NORTH"]
+    north.open_account(1001, "alice")
+    north.decide(
+        "DEPOSIT", "BOOKED", "user:alice", ("NORTH", -1, "NORTH", 1001, "alice", 500, "EUR", "", "in"), move=(-1, 1001)
+    )
+    north.decide(
+        "WITHDRAW",
+        "BOOKED",
+        "user:alice",
+        ("NORTH", 1001, "NORTH", -1, "alice", 200, "EUR", "", "out"),
+        move=(1001, -1),
+    )
+    network.close()
+
+    assert verify([network.home]).findings == ()
 
 
 def raise_a_deposit(path: Path, amount: int) -> None:

@@ -41,13 +41,13 @@ async def database(path: Path) -> AsyncIterator[ThreadedDatabase]:
 
 
 @pytest.fixture
-def commits(database: ThreadedDatabase) -> Iterator[list[str]]:
+def commits(database: ThreadedDatabase) -> list[str]:
     """Every COMMIT and ROLLBACK of the writer, as it happens."""
     seen: list[str] = []
     engine = database._writer_engine
     event.listen(engine, "commit", lambda _: seen.append("COMMIT"))
     event.listen(engine, "rollback", lambda _: seen.append("ROLLBACK"))
-    yield seen
+    return seen
 
 
 def note(number: int, text: str = "x") -> Callable[[Connection], int]:
@@ -278,14 +278,18 @@ async def test_a_full_disk_is_said_as_such_and_the_writer_goes_on(database: Thre
     assert await database.write(note(2, "x" * 100_000)) == 2
 
 
+def overwrite(path: Path, *, page: int, pages: int) -> None:
+    raw = bytearray(path.read_bytes())
+    raw[page * 4096 : (page + pages) * 4096] = b"\xff" * (pages * 4096)
+    path.write_bytes(raw)
+
+
 async def test_a_database_that_was_damaged_under_way_stops_the_process(path: Path) -> None:
     """A second look at a disk that failed once proves nothing, so nothing more is written by this process."""
     with contextlib.closing(SQLITE.connect(str(path))) as connection:
         connection.executemany("INSERT INTO notes VALUES (?, ?)", [(n, "x" * 900) for n in range(500)])
         connection.commit()
-    raw = bytearray(path.read_bytes())
-    raw[2 * 4096 : 6 * 4096] = b"\xff" * (4 * 4096)
-    path.write_bytes(raw)
+    overwrite(path, page=2, pages=4)
     broken: list[Exception] = []
     database = ThreadedDatabase(path, broken=broken.append)
     try:

@@ -37,10 +37,7 @@ async def test_open_debits_are_adopted_and_completed_once(world: World, moment: 
     books.check(world.home)
 
 
-async def test_a_debit_that_becomes_known_only_later_is_adopted_too(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("gateway_service.banks.QUESTION_EVERY", 0.05)
+async def test_a_debit_that_becomes_known_only_later_is_adopted_too(world: World) -> None:
     alice, bob = await two_customers(world)
     lost = world.wire.lose_request(InstructionKind.DEBIT, times=10**9)
     await alice.submit([an_order(alice.at("NORTH"), bob.named_at("SOUTH"), 1_00, "late")])
@@ -49,6 +46,7 @@ async def test_a_debit_that_becomes_known_only_later_is_adopted_too(
     await begin_anew(world, "SOUTH", "NORTH")
     async with world.line_to("NORTH") as line:
         await line.post(world.link("NORTH")._session, lost[:1])  # after the question at the start
+    world.ask_for_open_debits("NORTH")
 
     await world.until(lambda: world.sql("gateway", "SELECT state FROM transfers") == [("COMPLETED",)])
     await world.quiet()

@@ -91,10 +91,7 @@ async def test_a_settle_that_the_payers_bank_contradicts_marks_the_completed_tra
     assert (shown.state, shown.final) == (COMPLETED, True), "what was answered stays answered"
 
 
-async def test_a_bank_that_says_it_returned_money_and_did_not_is_found_out(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("gateway_service.banks.QUESTION_EVERY", 0.05)
+async def test_a_bank_that_says_it_returned_money_and_did_not_is_found_out(world: World) -> None:
     alice, bob = await two_customers(world)
     credit = world.wire.hold_request(InstructionKind.CREDIT)
     world.wire.pretend(InstructionKind.RETURN_DEBIT, OutcomeKind.RETURNED)
@@ -102,9 +99,11 @@ async def test_a_bank_that_says_it_returned_money_and_did_not_is_found_out(
     await credit.arrived.wait()
     await (await world.operator()).set_status("SOUTH", bob.accounts["SOUTH"], "FROZEN")
     credit.release()
+    await world.until(lambda: alice.in_state("back", "RETURNED"))
+
+    world.ask_for_open_debits("NORTH")
 
     shown = await suspended(world, alice, "back")
-
     assert shown.state == order_pb2.TRANSFER_STATE_RETURNED
     (why,) = world.sql("gateway", "SELECT suspended FROM transfers")[0]
     assert why == "NORTH holds the debit open while it is RETURNED"

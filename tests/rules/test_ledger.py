@@ -3,7 +3,6 @@
 from dataclasses import dataclass, replace
 
 import pytest
-from scenes import counts, one_bank, payees_bank, payers_bank
 
 from bank_service.books import CLEARING, Book
 from bank_service.ledger import post
@@ -25,6 +24,7 @@ from tests.instructing import (
     post_one,
     without_replay,
 )
+from tests.rules.scenes import counts, one_bank, payees_bank, payers_bank
 
 # --- the two tables of answers
 

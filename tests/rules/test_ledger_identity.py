@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 import pytest
-from scenes import counts, payees_bank, payers_bank
 
 from bank_service.books import HOLDS_KEY, Book
 from bank_service.ledger import post
@@ -27,6 +26,7 @@ from tests.instructing import (
     withdrawal,
     without_replay,
 )
+from tests.rules.scenes import counts, payees_bank, payers_bank
 
 AT_PAYER, AT_PAYEE = [I.DEBIT, I.RETURN_DEBIT, I.SETTLE], [I.CREDIT, I.CANCEL_CREDIT]
 

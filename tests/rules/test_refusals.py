@@ -5,9 +5,9 @@ from pathlib import Path
 
 import grpc
 import pytest
-from reasons_page import PAGE, render
 
 from interbank.refusals import EXIT_CODES, Kind, Reason, Refused
+from tests.rules.reasons_page import PAGE, render
 
 ROOT = Path(__file__).parents[2]
 

@@ -1,9 +1,11 @@
 """Many orders in one request: each by itself, in order; and what is too much."""
 
+from collections.abc import AsyncIterator
+
 import pytest
 
 from interbank.refusals import Reason
-from protos.v1 import gateway_pb2, order_pb2
+from protos.v1 import bank_pb2, gateway_pb2, order_pb2
 from tests.refusing import refused
 from tests.world import Caller, World, an_order
 
@@ -106,6 +108,21 @@ async def test_a_mebibyte_is_refused_before_it_is_read_and_others_are_served_mea
     with refused(Reason.REQUEST_TOO_LARGE):
         await alice.submit([order])
     assert await alice.balance("NORTH") == 10_00
+
+
+async def test_too_large_a_message_in_a_stream_is_refused_by_its_size(world: World) -> None:
+    operator = await world.operator()
+
+    async def large() -> AsyncIterator[gateway_pb2.AdminServiceOpenAccountsRequest]:
+        accounts = [bank_pb2.NewAccount(username=f"in-a-crowd-{n}-{'x' * 15}") for n in range(3000)]
+        yield gateway_pb2.AdminServiceOpenAccountsRequest(bank="NORTH", accounts=accounts)
+
+    with refused(Reason.REQUEST_TOO_LARGE):
+        await operator.call("AdminService", "OpenAccounts", large())
+
+
+async def test_a_request_that_is_too_large_is_not_worth_trying_again() -> None:
+    assert not Reason.REQUEST_TOO_LARGE.try_again
 
 
 @pytest.mark.parametrize("patient", [False, True])

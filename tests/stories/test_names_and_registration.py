@@ -166,3 +166,13 @@ async def test_of_two_who_register_one_name_at_once_one_gets_it(world: World) ->
     lost = [outcome for outcome in outcomes if outcome is not None]
     assert [outcome.reason for outcome in lost] == [Reason.USERNAME_TAKEN]
     assert world.sql("gateway", "SELECT count(*) FROM registrations WHERE username = 'racing'") == [(1,)]
+
+
+async def test_a_new_account_after_a_closed_one_can_be_registered_and_used(world: World) -> None:
+    operator = await world.operator()
+    alice = await world.customer("alice", "NORTH")
+    await operator.set_status("NORTH", alice.accounts["NORTH"], "CLOSED")
+    second = await operator.open_account("NORTH", alice.username, 5_00)
+    await alice.register(alice.username, "NORTH", second)
+    await alice.login(alice.username)
+    assert await alice.balance("NORTH") == 5_00

@@ -47,6 +47,15 @@ async def test_a_password_is_changed_only_by_who_knows_the_old_one(world: World)
     await Caller(world).login(alice.username, PASSWORD)
 
 
+async def test_an_old_password_cannot_be_guessed_without_end_from_a_session(world: World) -> None:
+    alice = await world.customer("alice", "NORTH")
+    for _ in range(5):
+        with refused(Reason.WRONG_CREDENTIALS):
+            await change(alice, "a wrong guess of it", NEW_PASSWORD)
+    with refused(Reason.LOGIN_THROTTLED):
+        await change(alice, PASSWORD, NEW_PASSWORD)
+
+
 @pytest.mark.parametrize(
     ("password", "reason"),
     [

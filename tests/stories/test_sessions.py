@@ -61,6 +61,13 @@ async def test_a_wrong_password_and_an_unknown_user_are_told_the_same(world: Wor
     assert wrong[2] is Reason.WRONG_CREDENTIALS
 
 
+async def test_a_login_without_a_bank_tells_nobody_which_names_are_registered(world: World) -> None:
+    alice = await world.customer("alice", "NORTH")
+    wrong = await told_of_failed_login(world, alice.username, "not the right password", "")
+    unknown = await told_of_failed_login(world, "nobody-at-all", "not the right password", "")
+    assert wrong == unknown
+
+
 async def test_a_password_is_compared_whole(world: World) -> None:
     operator = await world.operator()
     longest = "p" * 72
@@ -123,6 +130,14 @@ async def test_a_session_without_access_at_a_bank_is_told_to_log_in_there(world:
         await elsewhere.pay(alice.at("NORTH"), alice.named_at("SOUTH"), 1_00, "rent")
     with refused(Reason.NOT_LOGGED_IN_AT_BANK, field="bank"):
         await elsewhere.call("AccountService", "GetMyStatement", gateway_pb2.GetMyStatementRequest(bank="NORTH"))
+
+
+async def test_logging_in_again_on_one_session_leaves_no_grant_behind(world: World) -> None:
+    alice = await world.customer("alice", "NORTH")
+    await alice.login(alice.username)
+    assert live_grants(world, alice, "NORTH") == 1
+    await logout(alice)
+    assert live_grants(world, alice, "NORTH") == 0
 
 
 async def test_logout_ends_the_session_and_the_grants_at_all_its_banks(world: World) -> None:

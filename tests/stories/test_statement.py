@@ -55,6 +55,7 @@ async def test_cash_is_named_for_what_it_is(world: World) -> None:
 
     assert (out.kind, out.amount.minor_units, out.balance_after) == ("WITHDRAWAL", -5_00, 15_00)
     assert (into.kind, into.amount.minor_units, into.balance_after) == ("DEPOSIT", 20_00, 20_00)
+    assert alice.username not in (out.counterparty_name, into.counterparty_name), "cash is not the customer himself"
 
 
 async def test_refusals_move_nothing_and_so_stand_in_no_statement(world: World) -> None:
