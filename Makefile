@@ -19,10 +19,10 @@ prepare = command -v $(PYTHON) >/dev/null || { echo 'error: no $(PYTHON) here. I
 compile: .venv/.runtime  # virtual environment, packages, generated code
 
 demo: compile  # from nothing to a proven payment between banks, in seconds; stops by itself
-	@$(BIN)/python examples/demo.py
+	@$(BIN)/python -m examples.demo
 
 demo-pkdd99: compile  # 6,471 real orders through 14 banks
-	@$(BIN)/python examples/pkdd99/demo.py
+	@$(BIN)/python -m examples.pkdd99.demo
 
 run: compile  # a network that runs on: three banks; interbank down stops it
 	@$(BIN)/interbank up --detach

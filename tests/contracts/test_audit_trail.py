@@ -160,7 +160,7 @@ def test_text_from_the_files_cannot_move_the_terminals_cursor(
 
     assert main(["verify", str(home)]) == 7
     assert main(["trail", "41a4", str(home)]) == 7
-    assert main(["trail", "e2c56dc8", str(home), "--picture"]) == 7
+    assert main(["trail", "e2c56dc8", str(home), "--picture"]) == 0
     out = capsys.readouterr().out
     assert "\x1b" not in out
     assert "\u202e" not in out
