@@ -17,8 +17,8 @@ def dry_run(*words: str) -> str:
 @pytest.mark.parametrize(
     ("words", "recipe"),
     [
-        (("demo",), "examples/demo.py"),
-        (("demo-pkdd99",), "examples/pkdd99/demo.py"),
+        (("demo",), "-m examples.demo"),
+        (("demo-pkdd99",), "-m examples.pkdd99.demo"),
         (("run",), "interbank up --detach"),
         (("bench",), "-m benchmarks"),
         (("certs",), "-m clients.launcher certificates"),
