@@ -22,7 +22,6 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
-from handshakes import call_as_customer, call_as_peer, serving
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -31,6 +30,7 @@ from certs.checks import is_issued_by, names_of
 from certs.credentials import Credentials, read_authority, read_credentials
 from certs.names import GATEWAY_NAME, bank_name, bank_of, check_host, gateway_names, is_gateway
 from interbank.refusals import Reason, Refused
+from tests.contracts.handshakes import call_as_customer, call_as_peer, serving
 
 NORTH = bank_name("NORTH")
 SOUTH = bank_name("SOUTH")

@@ -43,18 +43,12 @@ async def three_then_fault(_request: bytes, _: Any) -> AsyncIterator[bytes]:
     raise RuntimeError(SECRET)
 
 
-async def sit_still(_request: bytes, _: Any) -> bytes:
-    await asyncio.sleep(60)
-    return b""
-
-
 HANDLERS = {
     "Echo": unary(echo),
     "Large": unary(echo),
     "Fault": unary(fault),
     "Broken": unary(broken),
     "NameItself": unary(name_itself),
-    "SitStill": unary(sit_still),
     "Count": grpc.stream_unary_rpc_method_handler(count, request_deserializer=bytes),
     "Stream": grpc.unary_stream_rpc_method_handler(three_then_fault, request_deserializer=bytes),
 }
@@ -215,11 +209,19 @@ async def test_every_call_leaves_one_line(address: str, caplog: pytest.LogCaptur
     assert "DATABASE_DAMAGED" in lines[1]
 
 
-async def test_a_caller_that_hangs_up_takes_nobody_with_him(address: str) -> None:
-    async with grpc.aio.insecure_channel(address) as channel:
-        call = channel.unary_unary(f"/{SERVICE}/SitStill")(b"")
-        await call.wait_for_connection()
-        call.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await call
+async def test_a_caller_that_hangs_up_takes_nobody_with_him() -> None:
+    entered, left = asyncio.Event(), asyncio.Event()
+
+    async def sit_still(_request: bytes, _: Any) -> bytes:
+        entered.set()
+        try:
+            return await asyncio.get_running_loop().create_future()
+        finally:
+            left.set()
+
+    async with standing({"Echo": unary(echo), "SitStill": unary(sit_still)}) as address:
+        gone = asyncio.create_task(ask(address, "SitStill"))
+        await entered.wait()
+        gone.cancel()
+        await left.wait()
         assert await ask(address, "Echo", b"still here") == b"still here"

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
-from handshakes import call_as_customer, call_as_peer, serving
 
 from certs.authority import Pair, issue, read_leaf, read_signer, renew
 from certs.checks import names_of
 from certs.credentials import Credentials, read_authority, read_credentials
 from certs.names import GATEWAY_NAME, bank_name, bank_of, gateway_names, is_gateway
+from tests.contracts.handshakes import call_as_customer, call_as_peer, serving
 
 REPOSITORY = Path(__file__).parents[2]
 README = REPOSITORY / "certs" / "README.md"
