@@ -40,7 +40,7 @@ def describe(files: Files) -> Description:
         sha256 = manifest.file_hash(file.path)
         note, finding = manifest.compare(file, manifests[file.path.parent], sha256)
         findings += [finding] if finding else []
-        reports.append(_report(file, sha256, note))
+        reports.append(_report(file, sha256, note or ("read together with its -wal" if file.has_wal else "")))
     return Description(tuple(reports), tuple(findings), tuple(_not_here(files, manifests)))
 
 
@@ -73,8 +73,8 @@ def _report(file: OpenFile, sha256: str, note: str) -> FileReport:
 def _not_here(files: Files, manifests: dict[Path, manifest.Manifest | None]) -> Iterator[str]:
     for path, error in files.damaged:
         yield f"{path}: cannot be opened: {error}"
-    for path in files.others:
-        yield f"{path}: not a database of this network"
+    for path, reason in files.others:
+        yield f"{path}: {reason}"
     for folder, found in manifests.items():
         if found is not None:
             yield from manifest.not_here(folder, found, [file.path.name for file in files.all])

@@ -23,6 +23,11 @@ from pathlib import Path
 from audit import schema
 
 _MAGIC = b"SQLite format 3\x00"
+_CACHE_KIB = 512 * 1024
+"""Memory for pages of all files together: transfers are looked up in the order of their ids, so all over a file."""
+
+State = tuple[int, int] | None
+"""Size and time of a file, None if there is none."""
 
 
 class CannotAudit(Exception):
@@ -50,21 +55,26 @@ class OpenFile:
     revision: str
     live: bool
     connection: sqlite3.Connection
-    before: tuple[int, int]
+    before: tuple[State, State]
+
+    @property
+    def has_wal(self) -> bool:
+        """Whether a second file with newer rows was read together with it."""
+        return self.before[1] is not None
 
     def still_the_same(self) -> bool:
-        """Whether nobody wrote to a file that was opened as immutable."""
-        return self.live or (_state(self.path) == self.before and not _beside(self.path, "-wal"))
+        """Whether nobody wrote to a file for which no lock was taken."""
+        return self.live or _states(self.path) == self.before
 
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """What was found: at most one gateway, and banks by id. `others` are files that are not of this network; `damaged`
-    are databases that SQLite will not open, each with the reason."""
+    """What was found: at most one gateway, and banks by id. `others` are files that hold no books, `damaged` databases
+    that SQLite will not open, each with the reason."""
 
     gateway: OpenFile | None
     banks: dict[str, OpenFile]
-    others: tuple[Path, ...]
+    others: tuple[tuple[Path, str], ...]
     damaged: tuple[tuple[Path, str], ...]
 
     @property
@@ -93,7 +103,7 @@ def opened(places: Iterable[Path]) -> Iterator[Files]:
     """
     with contextlib.ExitStack() as stack:
         found: list[OpenFile] = []
-        others: list[Path] = []
+        others: list[tuple[Path, str]] = []
         damaged: list[tuple[Path, str]] = []
         for path, named in _candidates(places):
             try:
@@ -101,14 +111,15 @@ def opened(places: Iterable[Path]) -> Iterator[Files]:
             except sqlite3.Error as error:
                 damaged.append((path, str(error)))
                 continue
-            if file is not None:
+            if isinstance(file, OpenFile):
                 found.append(file)
             elif named:
-                raise CannotAudit("DATABASE_FOREIGN", f"{path} is not a database of a bank or of a gateway")
+                raise CannotAudit("DATABASE_FOREIGN", f"{path}: {file}")
             else:
-                others.append(path)
+                others.append((path, file))
         files = _sorted(found, others, damaged)
         for file in sorted(found, key=lambda file: file.service != "gateway"):
+            file.connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB // len(found)}")
             begin(file)
         try:
             yield files
@@ -150,23 +161,23 @@ def _candidates(places: Iterable[Path]) -> Iterator[tuple[Path, bool]]:
         raise CannotAudit("HOME_EMPTY", f"no database in {names}", "name a home, a backup, or files")
 
 
-def _open(path: Path, stack: contextlib.ExitStack) -> OpenFile | None:
-    """Open a file if it is a database of ours."""
+def _open(path: Path, stack: contextlib.ExitStack) -> OpenFile | str:
+    """Open a file, or say why it holds no books."""
     with path.open("rb") as raw:
         if raw.read(len(_MAGIC)) != _MAGIC:
-            return None
-    before = _state(path)
+            return "not a database of this network"
+    before = _states(path)
     readable, options = _way_to_read(path, stack)
     uri = f"{readable.absolute().as_uri()}?{options}"
     connection = sqlite3.connect(uri, uri=True, isolation_level=None, cached_statements=0)
     stack.callback(connection.close)
-    for pragma in ("query_only = ON", "trusted_schema = OFF", "cache_size = -262144"):
-        connection.execute(f"PRAGMA {pragma}")
+    connection.execute("PRAGMA query_only = ON")
+    connection.execute("PRAGMA trusted_schema = OFF")
     about = _recognise(path, connection)
-    if about is None:
-        return None
-    service, name, currency, revision = about
-    return OpenFile(path, service, name, currency, revision, options == "mode=ro", connection, before)
+    if isinstance(about, str):
+        return about
+    live = options == "mode=ro" and readable == path
+    return OpenFile(path, *about, live, connection, before)
 
 
 def _way_to_read(path: Path, stack: contextlib.ExitStack) -> tuple[Path, str]:
@@ -192,11 +203,11 @@ def _private_copy(path: Path, stack: contextlib.ExitStack) -> Path:
     return folder / "copy.db"
 
 
-def _recognise(path: Path, connection: sqlite3.Connection) -> tuple[str, str, str, str] | None:
-    """Service, name, currency and revision; None for a database that is not of the network."""
+def _recognise(path: Path, connection: sqlite3.Connection) -> tuple[str, str, str, str] | str:
+    """Service, name, currency and revision of a database; or why it holds no books."""
     tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     if not {"about", "alembic_version"} <= tables:
-        return None
+        return "not a database of this network"
     revisions = [row[0] for row in connection.execute("SELECT version_num FROM alembic_version")]
     revision = ", ".join(map(str, revisions)) or "none"
     service = schema.REVISIONS.get(revision)
@@ -206,11 +217,13 @@ def _recognise(path: Path, connection: sqlite3.Connection) -> tuple[str, str, st
     columns = "'gateway', ''" if service == "gateway" else "bank, currency"
     row = connection.execute(f"SELECT {columns} FROM about").fetchone()
     if row is None:
-        raise CannotAudit("DATABASE_FOREIGN", f"{path} was made for a {service} that has never started")
+        return f"made for a {service} that has never started"
     return service, str(row[0]), str(row[1]), revision
 
 
-def _sorted(found: Iterable[OpenFile], others: Iterable[Path], damaged: Sequence[tuple[Path, str]]) -> Files:
+def _sorted(
+    found: Iterable[OpenFile], others: Iterable[tuple[Path, str]], damaged: Sequence[tuple[Path, str]]
+) -> Files:
     """Files by whose they are. Two of one bank cannot be told apart: which is the true one?"""
     by_name: dict[str, OpenFile] = {}
     for file in found:
@@ -229,12 +242,13 @@ def _sorted(found: Iterable[OpenFile], others: Iterable[Path], damaged: Sequence
     return Files(gateway, by_name, tuple(others), tuple(damaged))
 
 
-def _beside(path: Path, suffix: str) -> bool:
-    """Whether there is a second file with something in it."""
+def _beside(path: Path, suffix: str) -> State:
+    """The state of a second file, if it has something in it."""
     second = Path(f"{path}{suffix}")
-    return second.exists() and second.stat().st_size > 0
+    found = second.stat() if second.exists() else None
+    return (found.st_size, found.st_mtime_ns) if found and found.st_size else None
 
 
-def _state(path: Path) -> tuple[int, int]:
-    found = path.stat()
-    return found.st_size, found.st_mtime_ns
+def _states(path: Path) -> tuple[State, State]:
+    """What a write would change: the file, or its -wal."""
+    return _beside(path, ""), _beside(path, "-wal")

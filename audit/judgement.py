@@ -49,8 +49,11 @@ _JOURNAL_ONE_BANK = {
     "CANCELLED": {"NOT_DEBITED", "CANCELLED"},
 }
 
-# The key belongs to another order: the bank refuses and writes nothing under this id.
-_REFUSED_WITHOUT_ROW = frozenset({"IDEMPOTENCY_KEY_REUSED", "FINGERPRINT_MISMATCH"})
+_KEY_REUSED = "IDEMPOTENCY_KEY_REUSED"
+"""The reason of a refusal of which the bank writes nothing: the key belongs to another order."""
+
+_STORED: frozenset[str | None] = frozenset({"DEBITED", "CREDITED", "BOOKED", "REFUSED", "CANCELLED"})
+"""Outcomes that a bank writes down; a clash with another order is none of them."""
 
 
 def judge(case: Case) -> Iterator[Finding]:
@@ -168,7 +171,7 @@ def _journal_agrees(case: Case, payer: str | None, payee: str | None) -> bool:
         payers, payees = _JOURNAL_ONE_BANK.get(state, set()), _ANY_PAYEE
     else:
         payers, payees = _JOURNAL.get(state, (set(), set()))
-    if state == "REFUSED" and case.journal.reason in _REFUSED_WITHOUT_ROW:
+    if state == "REFUSED" and case.journal.reason == _KEY_REUSED:
         payers = payers | {NOTHING}
     return (payer is None or payer in payers) and (payee is None or payee in payees)
 
@@ -206,6 +209,3 @@ def _named_in_files(case: Case) -> Iterator[tuple[str, Evidence]]:
     for says, named in claims(case):
         if named.bank and named.record_id and named.record_id <= case.heads.get(named.bank, 0):
             yield says, named
-
-
-_STORED: frozenset[str | None] = frozenset({"DEBITED", "CREDITED", "BOOKED", "REFUSED", "CANCELLED"})

@@ -41,9 +41,12 @@ def compare(file: OpenFile, manifest: Manifest | None, sha256: str) -> tuple[str
     """What the manifest says of a file: a note for people, and a finding where the file is another one now."""
     if manifest is None or file.path.name not in manifest.sha256:
         return "", None
-    if manifest.sha256[file.path.name] == sha256:
+    if file.has_wal:
+        message = f"{file.path.name}-wal lies beside it, which the backup of {manifest.made_at} did not make"
+    elif manifest.sha256[file.path.name] != sha256:
+        message = f"{NAME} of {manifest.made_at} has another SHA-256 for {file.path.name}"
+    else:
         return f"backup of {manifest.made_at}", None
-    message = f"{NAME} of {manifest.made_at} has another SHA-256 for {file.path.name}"
     return "", Finding(Kind.FILE_CHANGED_SINCE_BACKUP, file.name, "file", message)
 
 

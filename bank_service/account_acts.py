@@ -13,9 +13,18 @@ from bank_service.standing import Standing
 from bank_service.storage import load_accounts, load_book, load_keys, store
 from bank_service.tables import accounts, credentials, grants, open_debits
 from interbank.clock import Clock
-from interbank.instructions import Instruction, InstructionKind
+from interbank.instructions import Instruction, InstructionKind, OutcomeKind
 from interbank.money import MAX_MINOR_UNITS
-from interbank.orders import Order, Purpose, bank_principal, check_account, check_username, fingerprint, transfer_id
+from interbank.orders import (
+    MAX_ACCOUNT,
+    Order,
+    Purpose,
+    bank_principal,
+    check_account,
+    check_username,
+    fingerprint,
+    transfer_id,
+)
 from interbank.refusals import Reason, Refused
 from interbank.storage.database import Database
 
@@ -75,7 +84,8 @@ class AccountActs:
         opening = _Opening(connection, book, wanted, operator)
         numbers = [opening.open(new) for new in wanted]
         store(connection, book)
-        for new, number in zip(wanted, numbers, strict=True):
+        first = dict(reversed(list(zip(numbers, wanted, strict=True))))
+        for number, new in first.items():
             if new.password_hash and number in opening.opened:
                 connection.execute(
                     insert(credentials).values(account=number, password_hash=new.password_hash, changed_at=book.now)
@@ -114,9 +124,11 @@ class _Opening:
         numbers = {new.account for new in wanted if new.account} | set(self._by_user.values())
         load_accounts(connection, book, numbers)
         principal = bank_principal(book.bank)
-        load_keys(connection, book, [(principal, _opening_key(number)) for number in numbers])
-        highest = connection.execute(select(func.max(accounts.c.account))).scalar() or 0
+        assignable = accounts.c.account < MAX_ACCOUNT
+        highest = connection.execute(select(func.max(accounts.c.account)).where(assignable)).scalar() or 0
         self._next = max(highest + 1, FIRST_ASSIGNED_ACCOUNT)
+        assigned = range(self._next, self._next + len(wanted))
+        load_keys(connection, book, [(principal, _opening_key(number)) for number in (*numbers, *assigned)])
         self.opened: set[int] = set()
 
     def open(self, new: NewAccount) -> int:
@@ -136,7 +148,7 @@ class _Opening:
 
     def _open(self, new: NewAccount) -> int:
         number = new.account or self._next
-        self._next = max(self._next, number + 1)
+        self._next = max(self._next, number + 1 if number < MAX_ACCOUNT else 0)
         account = Account(number, "customer", new.username, self._book.currency, "OPEN", 0)
         self._book.open_account(account, actor=self._operator)
         if new.password_hash:
@@ -144,7 +156,11 @@ class _Opening:
         self._by_user[new.username] = number
         self.opened.add(number)
         if new.deposit:
-            post(self._book, [self._deposit(number, new.username, new.deposit)])
+            (outcome,) = post(self._book, [self._deposit(number, new.username, new.deposit)])
+            if outcome.kind is not OutcomeKind.BOOKED:
+                raise Refused(
+                    Reason.OPENING_DIFFERS, f"the deposit of account {number} was not booked", field="deposit"
+                )
         return number
 
     def _require_same(self, new: NewAccount, existing: Account) -> None:

@@ -4,9 +4,10 @@ These are not refusals of an order but of a message: a gateway of ours never sen
 stored and nothing of its batch is done.
 """
 
+from bank_service.books import CASH
 from interbank.instructions import PURPOSES, Instruction, InstructionKind, OutcomeKind
 from interbank.money import MAX_MINOR_UNITS
-from interbank.orders import Order, Purpose, fingerprint, transfer_id
+from interbank.orders import MAX_KEY, MAX_REFERENCE, Order, Purpose, fingerprint, transfer_id
 from interbank.refusals import Reason, Refused
 
 _AT_PAYER = {InstructionKind.DEBIT, InstructionKind.RETURN_DEBIT}
@@ -30,11 +31,16 @@ def admit(instruction: Instruction, bank: str) -> None:
     if not 0 < order.minor_units <= MAX_MINOR_UNITS:
         raise _malformed("minor_units", "the amount is out of range")
     _admit_place(instruction.kind, order, bank)
+    if not 1 <= len(order.idempotency_key) <= MAX_KEY or len(order.reference) > MAX_REFERENCE:
+        raise _malformed("order", "key or reference is longer than the books hold")
     expected = fingerprint(order, PURPOSES.get(instruction.kind, Purpose.TRANSFER))
     if instruction.fingerprint != expected:
         raise _malformed("fingerprint", "the fingerprint is not that of the order")
     if instruction.transfer_id != transfer_id(instruction.principal, order.idempotency_key, expected):
         raise _malformed("transfer_id", "the transfer id is not that of the order")
+    witness = order.payer_bank if instruction.kind is InstructionKind.CREDIT else order.payee_bank
+    if instruction.kind in _EVIDENCE and instruction.evidence and instruction.evidence.bank != witness:
+        raise _malformed("evidence", f"the evidence is not {witness}'s")
 
 
 def _admit_evidence(instruction: Instruction) -> None:
@@ -56,9 +62,15 @@ def _admit_place(kind: InstructionKind, order: Order, bank: str) -> None:
         right = payer_here and payee_here
     if not right:
         raise _malformed("order", f"{kind.name} is not for {bank}")
-    customers_only = kind in _AT_PAYER or kind in _AT_PAYEE or kind is InstructionKind.BOOK_TRANSFER
-    if customers_only and (order.payer_account < 0 or order.payee_account < 0):
-        raise _malformed("order", "internal accounts take no orders")
+    payer, payee = order.payer_account, order.payee_account
+    if kind is InstructionKind.WITHDRAW:
+        right = payer >= 0 and payee == CASH
+    elif kind in PURPOSES:
+        right = payer == CASH and payee >= 0
+    else:
+        right = payer >= 0 and payee >= 0
+    if not right or (payer_here and payee_here and payer == payee):
+        raise _malformed("order", f"{kind.name} is not between these two accounts")
 
 
 def _malformed(field: str, message: str) -> Refused:

@@ -67,6 +67,8 @@ class Credentials:
 
         def give(connection: Connection) -> GrantedAccount:
             self._standing.require_open()
+            if _credential(connection, username) != known:
+                raise Refused(Reason.WRONG_CREDENTIALS)  # it was changed, or the account closed, meanwhile
             book = load_book(connection, self._settings, self._clock.now_us())
             book.act("GRANT_OPENED", account=known.account, username=username, actor=username)
             store(connection, book)
@@ -87,7 +89,7 @@ class Credentials:
         """End a grant at once. One that is not known, or over, is no error."""
 
         def revoke(connection: Connection) -> None:
-            found = _valid(connection, grant, self._clock.now_us())
+            found = self._valid(connection, grant)
             if found is not None:
                 self._end(
                     connection, "GRANT_ENDED", found.account, found.username, grants.c.grant_hash == grant_hash(grant)
@@ -97,7 +99,7 @@ class Credentials:
 
     async def holder(self, grant: bytes) -> GrantedAccount:
         """Whose grant it is. Raises Refused(GRANT_ENDED)."""
-        found = await self._database.read(lambda connection: _valid(connection, grant, self._clock.now_us()))
+        found = await self._database.read(lambda connection: self._valid(connection, grant))
         if found is None:
             raise Refused(Reason.GRANT_ENDED)
         return found
@@ -116,9 +118,13 @@ class Credentials:
             raise Refused(Reason.WRONG_CREDENTIALS)
         hashed = await self._passwords.hash(new)
         others = (grants.c.account == holder.account) & (grants.c.grant_hash != grant_hash(grant))
-        await self._database.write(
-            lambda connection: self._replace(connection, "PASSWORD_CHANGED", holder, hashed, holder.username, others)
-        )
+
+        def replace(connection: Connection) -> None:
+            if _credential(connection, holder.username) != known:
+                raise Refused(Reason.WRONG_CREDENTIALS)  # it was set anew meanwhile
+            self._replace(connection, "PASSWORD_CHANGED", holder, hashed, holder.username, others)
+
+        await self._database.write(replace)
 
     async def set_password(self, account: int, password: str, operator: str) -> None:
         """Set a customer's password without the old one, on the operator's word; all his grants end.
@@ -142,6 +148,10 @@ class Credentials:
             self._replace(connection, "PASSWORD_SET", holder, hashed, operator, grants.c.account == account)
 
         await self._database.write(replace)
+
+    def _valid(self, connection: Connection, grant: bytes) -> GrantedAccount | None:
+        """Whose grant it is, by the time of the books, which never goes back."""
+        return _valid(connection, grant, load_book(connection, self._settings, self._clock.now_us()).now)
 
     def _replace(
         self, connection: Connection, act: str, holder: GrantedAccount, hashed: str, actor: str, ending: object

@@ -138,8 +138,10 @@ def _refusal(book: Book, instruction: Instruction, debit_account: int, credit_ac
         return Reason.BALANCE_LIMIT_EXCEEDED
     if credit_account >= 0:
         return payee_refusal(book.accounts.get(credit_account), order.payee_name, order.currency, order.minor_units)
-    if book.accounts[credit_account].balance + order.minor_units > BALANCE_LIMIT:
-        return Reason.BALANCE_LIMIT_EXCEEDED
+    # Cash that came in from outside is all that can be paid out again: money from other banks is in clearing.
+    highest = 0 if credit_account == CASH else BALANCE_LIMIT
+    if book.accounts[credit_account].balance + order.minor_units > highest:
+        return Reason.CASH_EXHAUSTED if credit_account == CASH else Reason.BALANCE_LIMIT_EXCEEDED
     return None
 
 

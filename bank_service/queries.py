@@ -188,6 +188,10 @@ _ORDER_COLUMNS = (
 )
 
 
+_PAYEES = outcomes.c.instruction.in_(("CREDIT", "CANCEL_CREDIT", "DEPOSIT", "ADD_MONEY"))
+"""Instructions that concern the payee's account here."""
+
+
 def list_records(connection: Connection, *, since: int, limit: int) -> list[RecordRow]:
     """The stream from a record number on, in order."""
     query = (
@@ -197,7 +201,7 @@ def list_records(connection: Connection, *, since: int, limit: int) -> list[Reco
             records.c.recorded_at,
             records.c.kind,
             func.coalesce(outcomes.c.transfer_id, conclusions.c.transfer_id),
-            func.coalesce(acts.c.account, outcomes.c.payer_account),
+            func.coalesce(acts.c.account, case((_PAYEES, outcomes.c.payee_account), else_=outcomes.c.payer_account)),
             func.coalesce(outcomes.c.reason, literal("")),
             func.coalesce(entries.c.entry_id, literal(0)),
             func.coalesce(acts.c.actor, outcomes.c.actor, literal("")),

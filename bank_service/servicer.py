@@ -20,6 +20,7 @@ from interbank.telemetry import InstructionLog
 from protos.v1 import bank_pb2, bank_pb2_grpc, money_pb2
 
 MAX_ACCOUNTS_PAGE, MAX_STATEMENT_PAGE = 500, 200
+_STATUSES = {getattr(bank_pb2, f"ACCOUNT_STATUS_{status}"): status for status in ("OPEN", "FROZEN", "CLOSED")}
 
 
 class BankServicer(bank_pb2_grpc.BankServiceServicer):
@@ -193,9 +194,11 @@ class BankServicer(bank_pb2_grpc.BankServiceServicer):
         self, request: bank_pb2.SetAccountStatusRequest, context: Context
     ) -> bank_pb2.SetAccountStatusResponse:
         """See bank.proto."""
-        status = bank_pb2.AccountStatus.Name(request.status).removeprefix("ACCOUNT_STATUS_")
-        if status == "UNSPECIFIED":
-            raise Refused(Reason.FIELD_REQUIRED, "the status is missing", field="status")
+        if request.status not in _STATUSES:
+            raise Refused(
+                Reason.FIELD_REQUIRED, "the status is missing, or none that an account can have", field="status"
+            )
+        status = _STATUSES[request.status]
         row = await self._acts.set_status(request.account, status, request.operator)
         return bank_pb2.SetAccountStatusResponse(account=self._account(row))
 

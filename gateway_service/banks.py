@@ -252,6 +252,8 @@ class Link:
         batch: list[Asked] = []
         while self._waiting and len(batch) < self._batch_limit:
             underway = self._waiting.popleft()
+            if underway.unsaved:
+                continue  # it stands in line again once it is durable
             step = next_step(underway.transfer)
             if step is not None and step.bank == self.bank:
                 batch.append(Asked(underway.transfer, step.kind, underway))

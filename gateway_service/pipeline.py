@@ -149,7 +149,11 @@ class Pipeline:
             return
         journal = await self._database.read(lambda c: find_by_ids(c, [debit.transfer_id for debit in strange]))
         lost = [debit for debit in strange if debit.transfer_id not in journal]
-        adopted = [_adopted(debit, self._clock.now_us()) for debit in lost]
+        taken = await self._database.read(lambda c: find_by_keys(c, [_key(debit) for debit in lost]))
+        for debit in lost:
+            if _key(debit) in taken:
+                log.error("%s of %s: its key belongs to another order here", debit.transfer_id.hex(), bank)
+        adopted = [_adopted(debit, self._clock.now_us()) for debit in lost if _key(debit) not in taken]
         if adopted:
             await self._database.write(lambda connection: add_transfers(connection, adopted))
             log.warning("adopted %d debits of %s that the journal did not know", len(adopted), bank)
@@ -297,6 +301,10 @@ def _accept(connection: Connection, candidates: Sequence[Transfer]) -> list[Tran
     found = [by_key[candidate.principal, candidate.order.idempotency_key] for candidate in candidates]
     add_transfers(connection, [candidate for candidate, row in zip(candidates, found, strict=True) if row is candidate])
     return found
+
+
+def _key(debit: OpenDebit) -> tuple[str, str]:
+    return debit.principal, debit.order.idempotency_key
 
 
 def _adopted(debit: OpenDebit, now_us: int) -> Transfer:

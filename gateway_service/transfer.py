@@ -196,6 +196,8 @@ def _after_return(transfer: Transfer, outcome: Outcome, now: int) -> Transfer:
         return transfer
     if outcome.kind is OutcomeKind.RETURNED:
         return replace(transfer, state=State.RETURNED, finished_at=now)
+    if transfer.debit is not None:
+        return _contradicted(transfer, outcome)  # it said DEBITED
     if outcome.kind is OutcomeKind.NOT_DEBITED:
         return replace(transfer, state=State.CANCELLED, finished_at=now)
     if outcome.kind in _REFUSED_BY_PAYERS_BANK:

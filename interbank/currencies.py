@@ -26,7 +26,7 @@ def decimals(currency: str) -> int:
     if found is None:
         raise Refused(
             Reason.CURRENCY_UNKNOWN,
-            f'"{currency}" is not a currency code',
+            f'"{currency[:10]}" is not a currency code',
             field="currency",
             hint="three capital letters of ISO 4217, for example EUR",
         )

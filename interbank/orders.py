@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from interbank.canonical import canonical
+from interbank.currencies import decimals
 from interbank.money import Money, check_amount
 from interbank.refusals import Reason, Refused
 
@@ -13,11 +14,12 @@ MAX_ORDERS = 1000
 """Orders in one request, and instructions in one batch."""
 
 MAX_REFERENCE = 140
+MAX_KEY = 128
 BANK_ID = re.compile(r"[A-Z0-9]{2,11}", re.ASCII)
 USERNAME = re.compile(r"[a-z0-9][a-z0-9._-]{1,31}", re.ASCII)
 IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,126}[\x21-\x7e])?")
 MAX_ACCOUNT = 10**15 - 1
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 class Purpose(enum.Enum):
@@ -83,6 +85,7 @@ def check_order(order: Order) -> None:
     check_bank_id(order.payee_bank, "payee_bank")
     check_account(order.payee_account, "payee_account")
     check_username(order.payee_name, "payee_name")
+    decimals(order.currency)
     check_amount(order.minor_units, order.currency)
     check_reference(order.reference)
     check_key(order.idempotency_key)

@@ -60,6 +60,7 @@ class Reason(enum.Enum):
     IDEMPOTENCY_KEY_REUSED = (Kind.TAKEN, "AM05", "the key belongs to another order")
     CANCELLED_BY_PATIENCE = (Kind.REFUSED, "AB05", "no answer came in time, so the order was given up")
     RETURNED_EARLIER = (Kind.REFUSED, "", "the payer has the money back since before the gateway lost its journal")
+    CASH_EXHAUSTED = (Kind.REFUSED, "", "the bank has paid out all the cash that was brought in")
     COUNTER_CLOSED = (Kind.REFUSED, "AG01", "this bank's customers cannot deposit or withdraw cash by themselves")
     OPERATOR_NOT_ADMITTED = (Kind.NOT_ALLOWED, "AG01", "this bank does not take the operator's acts from the gateway")
 
@@ -80,6 +81,7 @@ class Reason(enum.Enum):
     TRANSFER_ID_MALFORMED = (Kind.MALFORMED, "", "not a transfer id")
     PAGE_MALFORMED = (Kind.MALFORMED, "", "page size or page token out of range")
     TOO_MANY_ITEMS = (Kind.MALFORMED, "", "more items than one request may carry")
+    REQUEST_MALFORMED = (Kind.MALFORMED, "", "the bytes are not the message of this call")
     REQUEST_TOO_LARGE = (Kind.MALFORMED, "", "more bytes than one request may have")
     INSTRUCTION_MALFORMED = (Kind.MALFORMED, "", "an instruction lacks what its kind needs")
     PORT_MALFORMED = (Kind.MALFORMED, "", "not a port, 1 to 65535")

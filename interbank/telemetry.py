@@ -13,7 +13,7 @@ request_id: contextvars.ContextVar[str] = contextvars.ContextVar("request_id", d
 
 REQUEST_ID_KEY = "x-request-id"
 _ACCEPTABLE = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
 def acceptable_request_id(candidate: str) -> bool:

@@ -15,7 +15,7 @@ from interbank.instructions import Instruction, Outcome
 from interbank.instructions import InstructionKind as I
 from interbank.instructions import OutcomeKind as O
 from interbank.orders import Order
-from tests.instructing import a_book, cash, change, end_grant, grant_of, instruct
+from tests.instructing import a_book, cash, change, end_grant, evidence, grant_of, instruct
 
 VAULT = 9
 """An account that holds much cash and takes no part, so that NORTH's counter never runs dry in these sequences."""
@@ -45,7 +45,8 @@ def outgoing(payer: int, payee: int, amount: int, key: str, principal: str) -> F
 def incoming(payee: int, name: str, amount: int, key: str) -> Family:
     """A payment of bob's at SOUTH to alice, carol or a stranger."""
     order = Order("SOUTH", 2001, "NORTH", payee, name, amount, "EUR", "", key)
-    return [instruct(kind, order, principal="user:bob", grant=b"") for kind in (I.CREDIT, I.CREDIT, I.CANCEL_CREDIT)]
+    credit = instruct(I.CREDIT, order, principal="user:bob", grant=b"", evidence=evidence("SOUTH", O.DEBITED))
+    return [credit, credit, instruct(I.CANCEL_CREDIT, order, principal="user:bob", grant=b"")]
 
 
 PAYERS, PAYEES = (1001, 1002), [(1001, "alice"), (1002, "carol"), (1002, "caroline"), (77, "nobody")]

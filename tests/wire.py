@@ -4,6 +4,7 @@ The messages themselves go over real TLS: `Wire.port` wraps the real BankPort, a
 """
 
 import asyncio
+import random
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -40,6 +41,23 @@ class _Rule:
     times: int
 
 
+def _by_chance(chance: random.Random) -> Treat | None:
+    fate = chance.random()
+
+    async def treat(send: Send, _instructions: Sequence[Instruction]) -> list[Outcome]:
+        if fate < 0.15:
+            raise Unknown("no answer in time")
+        outcomes = await send()
+        if fate < 0.25:
+            outcomes = await send()
+        if fate < 0.4:
+            raise Unknown("connection lost")
+        await asyncio.sleep(fate / 50)
+        return outcomes
+
+    return treat if fate < 0.6 else None
+
+
 @dataclass
 class Wire:
     """A rule concerns the next batches that carry an instruction of its kind; the rules of a kind apply in the order in
@@ -47,6 +65,8 @@ class Wire:
 
     delivered: list[tuple[str, InstructionKind, bytes]] = field(default_factory=list)
     answered: list[tuple[str, InstructionKind, Outcome]] = field(default_factory=list)
+    chance: random.Random | None = None
+    """With it every batch that no rule concerns may be lost, answered into the void, repeated or late."""
     _rules: list[_Rule] = field(default_factory=list)
     _cut: set[str] = field(default_factory=set)
 
@@ -134,6 +154,7 @@ class Wire:
 
     def heal(self) -> None:
         """No faults any more; what is held stays held."""
+        self.chance = None
         self._rules.clear()
         self._cut.clear()
 
@@ -148,7 +169,7 @@ class Wire:
         kinds = {instruction.kind for instruction in instructions}
         rule = next((rule for rule in self._rules if rule.kind in kinds), None)
         if rule is None:
-            return None
+            return None if self.chance is None else _by_chance(self.chance)
         rule.times -= 1
         if rule.times == 0:
             self._rules.remove(rule)

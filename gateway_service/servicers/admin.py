@@ -11,6 +11,7 @@ from gateway_service.sessions import Sessions
 from gateway_service.submission import bank_by_operator
 from interbank.instructions import InstructionKind
 from interbank.money import Money
+from interbank.orders import check_account
 from interbank.refusals import Reason, Refused
 from interbank.rpc.interceptor import Context
 from protos.v1 import bank_pb2, gateway_pb2, gateway_pb2_grpc, money_pb2
@@ -146,6 +147,7 @@ class AdminServicer(gateway_pb2_grpc.AdminServiceServicer):
 
     async def _username(self, bank: str, account: int, operator: str) -> str:
         """In whose name an account stands: the operator says the number, the order carries the name too."""
+        check_account(account)
         answer: Any = await self._directory.link(bank).call(
             "ListAccounts",
             bank_pb2.ListAccountsRequest(

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, TypeAlias
 
 import grpc
+from google.protobuf.message import DecodeError
 from grpc_status import rpc_status
 
 from interbank.refusals import Kind, Reason, Refused
@@ -67,13 +68,16 @@ class Door(grpc.aio.ServerInterceptor):
 
     def _limited(self, method: str, parse: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
         limit = self._max_bytes(method) if self._max_bytes else None
-        if limit is None:
-            return parse
 
-        def parse_if_small(raw: bytes) -> Any:
-            return _TooLarge(limit) if len(raw) > limit else parse(raw)
+        def parse_or_note(raw: bytes) -> Any:
+            if limit is not None and len(raw) > limit:
+                return _TooLarge(limit)
+            try:
+                return parse(raw)
+            except DecodeError:
+                return _NoMessage()
 
-        return parse_if_small
+        return parse_or_note
 
     def _answering(self, method: str, behaviour: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
         async def answer(request: Any, context: Context) -> Any:
@@ -102,12 +106,18 @@ class Door(grpc.aio.ServerInterceptor):
         return stream
 
 
+class _NoMessage:
+    pass
+
+
 class _TooLarge:
     def __init__(self, limit: int) -> None:
         self.limit = limit
 
 
-def _require_small(request: Any) -> None:
+def _require_message(request: Any) -> None:
+    if isinstance(request, _NoMessage):
+        raise Refused(Reason.REQUEST_MALFORMED)
     if isinstance(request, _TooLarge):
         raise Refused(
             Reason.REQUEST_TOO_LARGE,
@@ -121,7 +131,7 @@ def _within_limit(behaviour: Callable[..., Awaitable[Any]]) -> Callable[..., Awa
 
     async def small_ones(requests: AsyncIterator[Any]) -> AsyncIterator[Any]:
         async for request in requests:
-            _require_small(request)
+            _require_message(request)
             yield request
 
     async def answer(requests: AsyncIterator[Any], context: Context) -> Any:
@@ -144,7 +154,7 @@ class _Call:
     def enter(self, admit: Admit, request: Any) -> None:
         if not self._method.startswith(_HEALTH):
             admit(self._context, self._method)
-        _require_small(request)
+        _require_message(request)
 
     async def refuse(self, error: Exception) -> Any:
         if isinstance(error, grpc.aio.AbortError):

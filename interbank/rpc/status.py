@@ -12,6 +12,9 @@ from interbank.refusals import Kind, Reason, Refused
 DOMAIN = "interbank"
 """ErrorInfo.domain of every error of ours."""
 
+MAX_WORDS = 500
+"""Characters of a message on the wire: all details of a status travel in metadata, which is small."""
+
 _CODES = {kind: getattr(grpc.StatusCode, kind.value) for kind in Kind}
 _UNEXPLAINED = {
     grpc.StatusCode.UNAVAILABLE: Reason.GATEWAY_UNREACHABLE,
@@ -25,16 +28,18 @@ def to_status(refused: Refused, request_id: str) -> status_pb2.Status:
     code: grpc.StatusCode = _CODES[refused.reason.kind]
     info = error_details_pb2.ErrorInfo(reason=refused.reason.name, domain=DOMAIN)
     if refused.hint:
-        info.metadata["hint"] = refused.hint
+        info.metadata["hint"] = refused.hint[:MAX_WORDS]
     details = [info, error_details_pb2.RequestInfo(request_id=request_id)]
     if refused.field:
-        violation = error_details_pb2.BadRequest.FieldViolation(field=refused.field, description=refused.message)
+        violation = error_details_pb2.BadRequest.FieldViolation(
+            field=refused.field, description=refused.message[:MAX_WORDS]
+        )
         details.append(error_details_pb2.BadRequest(field_violations=[violation]))
     if refused.reason.try_again:
         delay = duration_pb2.Duration()
         delay.FromMilliseconds(refused.retry_after_ms or 1000)
         details.append(error_details_pb2.RetryInfo(retry_delay=delay))
-    status = status_pb2.Status(code=code.value[0], message=refused.message)
+    status = status_pb2.Status(code=code.value[0], message=refused.message[:MAX_WORDS])
     for detail in details:
         packed = any_pb2.Any()
         packed.Pack(detail)
@@ -44,6 +49,8 @@ def to_status(refused: Refused, request_id: str) -> status_pb2.Status:
 
 def from_rpc_error(error: grpc.RpcError) -> Refused:
     """The refusal that a failed call brought; one made from the status code where the other side was not ours."""
+    if not isinstance(error, grpc.Call | grpc.aio.AioRpcError):
+        return _without_details(error)
     status = rpc_status.from_call(cast(grpc.Call, error))
     return _without_details(error) if status is None else _from_status(status, error)
 

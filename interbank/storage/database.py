@@ -129,6 +129,7 @@ class ThreadedDatabase:
                 for job in group:
                     job.result = job.work(connection)
         except Exception as error:
+            _leave_transaction(connection)
             if isinstance(error, DBAPIError) and trouble(error.orig) is Trouble.BROKEN:
                 self._broken(error)
             if len(group) > 1:
@@ -136,6 +137,13 @@ class ThreadedDatabase:
                     self._commit(connection, [job])
             else:
                 group[0].error = _explained(error)
+
+
+def _leave_transaction(connection: Connection) -> None:
+    """A COMMIT that fails leaves SQLite's transaction open, and SQLAlchemy takes it for ended."""
+    driver = connection.connection.driver_connection
+    if driver is not None and driver.in_transaction:
+        driver.execute("ROLLBACK")
 
 
 def _explained(error: Exception) -> Exception:

@@ -3,6 +3,7 @@ updates (SQLAlchemy on SQLite lost 60 of 80), and a commit may be gone after a p
 
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, NullPool, create_engine, event
 
@@ -13,7 +14,7 @@ def open_engine(path: Path, *, read_only: bool = False) -> Engine:
     """An engine on an existing SQLite file. Every transaction of a writing engine begins with BEGIN IMMEDIATE, so what
     it reads cannot change before it writes. Connecting fails if the file does not exist."""
     engine = create_engine(
-        f"sqlite:///file:{path.absolute()}?mode=rw&uri=true",
+        f"sqlite:///file:{quote(quote(str(path.absolute())))}?mode=rw&uri=true",
         module=driver(),
         poolclass=NullPool,
         connect_args={"check_same_thread": False},

@@ -47,6 +47,7 @@ def prepare_connection(connection: Any, *, read_only: bool) -> None:
         "foreign_keys = ON",
         "busy_timeout = 5000",
         "trusted_schema = OFF",
+        "recursive_triggers = ON",  # else REPLACE deletes rows without asking the trigger
         "cell_size_check = ON",
         "wal_autocheckpoint = 4000",
         f"query_only = {'ON' if read_only else 'OFF'}",

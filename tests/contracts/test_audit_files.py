@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 
+import bank_service
 from audit import files
 from audit.__main__ import main
 from audit.commands import reconcile, verify
 from audit.files import CannotAudit, opened
-from tests.audit_books import Network, small_network
+from tests.audit_books import Network, create_database, small_network
 
 Listing = dict[str, tuple[int, int, bytes]]
 
@@ -100,6 +101,7 @@ def test_a_copy_of_a_database_and_its_wal_is_read_whole_and_left_as_it_is(networ
 
     assert report.clean
     assert report.files[0].rows == 8
+    assert report.files[0].note == "read together with its -wal"
     assert listing(loose) == before
 
 
@@ -156,8 +158,19 @@ def test_files_that_are_not_the_networks_are_named_and_left_alone(network: Netwo
         "notes.db: not a database of this network",
         "other.db: not a database of this network",
     ]
-    with pytest.raises(CannotAudit, match="is not a database of a bank or of a gateway"):
+    with pytest.raises(CannotAudit, match="not a database of this network"):
         verify([network.home / "other.db"])
+
+
+def test_a_bank_that_never_started_holds_no_books_and_is_named(network: Network) -> None:
+    create_database(network.home / "banks/EAST/bank.db", bank_service)
+
+    report = verify([network.home])
+
+    assert report.clean
+    assert [line.rpartition("/")[2] for line in report.not_checked] == [
+        "bank.db: made for a bank that has never started"
+    ]
 
 
 def test_two_files_of_one_bank_are_refused(network: Network, tmp_path: Path) -> None:

@@ -97,6 +97,14 @@ def test_money_made_or_lost_is_called_by_its_name(payer: str, payee: str, kind: 
     assert [finding.kind for finding in judge(case("COMPLETED", payer, payee))] == [kind]
 
 
+def test_a_key_of_another_order_is_refused_without_a_row() -> None:
+    refused = case("REFUSED", NOTHING, NOTHING)
+    journal = refused.journal
+    assert journal is not None
+
+    assert list(judge(refused._replace(journal=journal._replace(reason="IDEMPOTENCY_KEY_REUSED")))) == []
+
+
 def built(tmp_path: Path, build: Callable[[Network], None] = lambda _network: None) -> Network:
     """The small network, with whatever is done to it last."""
     network = small_network(tmp_path / "home")

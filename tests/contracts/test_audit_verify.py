@@ -294,12 +294,12 @@ def test_hashes_computed_anew_do_not_hide_an_edit_from_those_who_saw_the_record(
     assert found(home) == {"HISTORY_REWRITTEN", *kinds.split(), *differing}
 
 
-def test_a_rewritten_history_is_named_from_its_first_record_on(home: Path) -> None:
-    edit(home / NORTH, "UPDATE outcomes SET reason = 'ACCOUNT_FROZEN' WHERE record_id = 11")
+def test_a_rewritten_history_is_named_from_the_first_record_on_that_somebody_saw(home: Path) -> None:
+    edit(home / NORTH, "UPDATE acts SET actor = 'nobody' WHERE record_id = 5")
     rechain(home / NORTH)
 
     (line,) = lines(home, Kind.HISTORY_REWRITTEN)
-    assert line.startswith("NORTH record 12: SOUTH saw another record here: it had another chain hash, and so had 2 ")
+    assert line.startswith("NORTH record 8: journal saw another record here: it had another chain hash, and so had 4 ")
 
 
 def test_cash_at_the_counter_is_part_of_clean_books(tmp_path: Path) -> None:
@@ -433,6 +433,7 @@ def test_a_file_that_cannot_be_believed_is_a_finding_and_no_crash(home: Path, ha
 
 def test_a_table_that_takes_anything_is_not_read(home: Path) -> None:
     loosen(home / SOUTH)
+    edit(home / SOUTH, "UPDATE entries SET amount = 'much' WHERE entry_id = 2")
 
     report = verify([home])
 

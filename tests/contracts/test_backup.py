@@ -1,6 +1,7 @@
 """One consistent file for each database, proved by the auditor."""
 
 import json
+import shutil
 import sqlite3
 import stat
 import subprocess
@@ -114,6 +115,28 @@ def test_a_copy_that_was_changed_afterwards_is_found(network: Network, tmp_path:
 
     assert [finding.kind.name for finding in report.findings] == ["FILE_CHANGED_SINCE_BACKUP"]
     assert any(line.startswith("gateway.db: named in") for line in report.not_checked)
+
+
+def test_copies_that_do_not_show_one_moment_are_audited_with_that_said(network: Network, tmp_path: Path) -> None:
+    back_up(Home(network.home), tmp_path / "stick")
+    manifest = tmp_path / "stick" / "manifest.json"
+    manifest.write_text(manifest.read_text().replace('"one_moment": true', '"one_moment": false'))
+
+    assert any("made while payments went on" in line for line in verify([tmp_path / "stick"]).not_checked)
+
+
+def test_a_copy_that_was_written_to_through_a_wal_is_found(network: Network, tmp_path: Path) -> None:
+    back_up(Home(network.home), tmp_path / "stick")
+    db = sqlite3.connect(tmp_path / "stick" / "SOUTH.db")
+    db.execute("PRAGMA journal_mode = WAL")
+    db.execute("PRAGMA wal_autocheckpoint = 0")
+    db.execute("PRAGMA user_version = 7")
+    shutil.copytree(tmp_path / "stick", tmp_path / "copy", ignore=shutil.ignore_patterns("*-shm"))
+    db.close()
+
+    report = verify([tmp_path / "copy"])
+
+    assert [finding.kind.name for finding in report.findings] == ["FILE_CHANGED_SINCE_BACKUP"]
 
 
 @pytest.mark.slow

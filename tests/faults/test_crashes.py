@@ -1,5 +1,6 @@
 """Law 4: after a crash, of the gateway or of a bank, at any step, every payment goes on to its end, exactly once."""
 
+import asyncio
 import itertools
 
 import pytest
@@ -193,3 +194,20 @@ async def test_everything_restarts_at_once_in_the_middle_of_many_payments(world:
     await world.quiet()
     assert (await alice.balance("NORTH"), await bob.balance("SOUTH")) == (9_00, 1_00)
     books.check(world.home)
+
+
+async def test_a_bank_that_moves_while_it_is_being_asked_is_served_where_it_is_now(world: World) -> None:
+    """The question to its old address, where nobody answers, ends with the connection and decides nothing."""
+    connections: list[asyncio.StreamWriter] = []
+    silent = await asyncio.start_server(lambda _, writer: connections.append(writer), "localhost", 0)
+    port = silent.sockets[0].getsockname()[1]
+    link = world.link("SOUTH")
+    link.moved_to(f"localhost:{port}")
+    await world.until(lambda: connections)
+
+    link.moved_to(world.banks["SOUTH"].address)
+    await world.connected("SOUTH")
+
+    for writer in connections:
+        writer.close()
+    silent.close()

@@ -1,11 +1,13 @@
 """Law 4, the other half: a journal that is lost is rebuilt from the banks."""
 
+import asyncio
+
 import pytest
 
 from interbank.instructions import InstructionKind
 from protos.v1 import order_pb2
 from tests import books
-from tests.disasters import begin_anew, put_back, register_again
+from tests.disasters import begin_anew, join, lose_journal, put_back, register_again
 from tests.world import Caller, World, an_order
 
 COMPLETED = order_pb2.TRANSFER_STATE_COMPLETED
@@ -149,3 +151,50 @@ async def test_a_journal_from_before_is_rebuilt_where_it_is_behind(world: World)
     await world.quiet()
     assert await bob.balance("SOUTH") == 6_00
     books.check(world.home)
+
+
+async def open_debits(world: World, count: int) -> None:
+    alice = await world.customer("alice", "NORTH", cents=10_00)
+    bob = await world.customer("bob", "SOUTH")
+    credit = world.wire.hold_request(InstructionKind.CREDIT)
+    await alice.submit([an_order(alice.at("NORTH"), bob.named_at("SOUTH"), 1_00, f"lost-{n}") for n in range(count)])
+    await credit.arrived.wait()
+
+
+async def test_a_lost_journal_is_rebuilt_when_the_payers_bank_joins_before_the_payees(world: World) -> None:
+    await open_debits(world, 3)
+    await lose_journal(world)
+    await join(world, "NORTH")
+    await join(world, "SOUTH")
+    await world.until(lambda: world.sql("gateway", "SELECT state FROM transfers") == [("COMPLETED",)] * 3, seconds=5)
+    await world.quiet()
+    books.check(world.home)
+
+
+async def test_a_gateway_starts_even_if_a_debit_is_for_a_bank_that_has_not_joined_yet(world: World) -> None:
+    await open_debits(world, 3)
+    await lose_journal(world)
+    await asyncio.gather(join(world, "NORTH"), return_exceptions=True)
+    await world.kill_gateway()
+    await world.start_gateway()
+    await join(world, "SOUTH")
+    await world.quiet()
+    books.check(world.home)
+
+
+async def test_a_gateway_with_a_new_journal_is_above_every_banks_epoch_whoever_joins_first(world: World) -> None:
+    await world.stop_bank("NORTH")
+    for _ in range(3):  # NORTH misses three gateways
+        await world.stop_gateway()
+        await world.start_gateway()
+        await world.connected("SOUTH")
+    await lose_journal(world)
+    await world.start_bank("NORTH")
+    await world.connected("NORTH")
+
+    ended = asyncio.ensure_future(world.gateway.server.ended())
+    joining = asyncio.ensure_future(join(world, "SOUTH"))
+    done, _ = await asyncio.wait({ended, joining}, return_when=asyncio.FIRST_COMPLETED)
+
+    assert ended not in done, "it believes that another gateway took its place"
+    ended.cancel()

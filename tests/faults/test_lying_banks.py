@@ -172,7 +172,8 @@ async def test_a_contradiction_writes_nothing(world: World) -> None:
     for one in (DEBIT, RETURN):
         await teller.ask(*one)
     before = world.sql("NORTH", "SELECT max(record_id) FROM records")
-    await teller.ask(*SETTLE)
+    outcome = await teller.ask(*SETTLE)
+    assert outcome.reason == "OUTCOMES_CONTRADICT"
     assert world.sql("NORTH", "SELECT max(record_id) FROM records") == before
 
 

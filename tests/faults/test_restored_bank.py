@@ -1,12 +1,13 @@
 """A bank that comes back with an old copy of its books is found out, and executes nothing."""
 
+import asyncio
 import contextlib
 from pathlib import Path
 
 import pytest
 
-from interbank.instructions import InstructionKind
-from interbank.refusals import Reason
+from interbank.instructions import Head, InstructionKind
+from interbank.refusals import Reason, Refused
 from interbank.storage.sqlite import driver
 from protos.v1 import bank_pb2, gateway_pb2, order_pb2
 from tests.disasters import copy_of, put_back, quarantined, restore
@@ -96,6 +97,7 @@ async def test_new_business_does_not_hide_that_old_business_is_missing(world: Wo
     await world.stop_gateway()
     await restore(world, "SOUTH", old)
     async with world.line_to("SOUTH") as line:
+        await line.open_session((await line.describe()).epoch + 1, b"somebody's gate!", [])
         for n in range(5):
             new = bank_pb2.NewAccount(username=f"newcomer-{n}", deposit_minor_units=4_00)
             await line.call("OpenAccounts", bank_pb2.OpenAccountsRequest(operator="admin", accounts=[new]))
@@ -122,3 +124,36 @@ async def test_a_copy_that_lacks_nothing_is_served(world: World) -> None:
     await world.connected("SOUTH")
     paid = await alice.pay(alice.at("NORTH"), bob.named_at("SOUTH"), 1_00, "next")
     assert paid.transfer.state == order_pb2.TRANSFER_STATE_COMPLETED
+
+
+async def test_a_quarantined_bank_opens_no_accounts_and_moves_no_cash(world: World) -> None:
+    alice = await world.customer("alice", "NORTH", cents=10_00)
+    bob = await world.customer("bob", "SOUTH")
+    old = copy_of(world, "SOUTH")
+    await alice.pay(alice.at("NORTH"), bob.named_at("SOUTH"), 4_00, "forgotten")
+    await world.quiet()
+    await restore(world, "SOUTH", old)
+    await quarantined(world, "SOUTH")
+    before = world.sql("SOUTH", "SELECT max(record_id) FROM records")
+
+    operator = await world.operator()
+    told = await asyncio.gather(
+        operator.open_account("SOUTH", "newcomer", 5_00),
+        operator.set_status("SOUTH", bob.accounts["SOUTH"], "FROZEN"),
+        return_exceptions=True,
+    )
+    assert all(isinstance(answer, Refused) for answer in told)
+    assert world.sql("SOUTH", "SELECT max(record_id) FROM records") == before
+
+
+async def test_a_bank_serves_nobody_who_has_seen_a_record_that_it_lacks(world: World) -> None:
+    async with world.line_to("SOUTH") as line:
+        description = await line.describe()
+        others = [
+            Head(description.head.record_id + 1, bytes(32)),
+            Head(description.head.record_id, bytes(32)),
+        ]
+        for head in others:
+            with refused(Reason.BANK_QUARANTINED):
+                await line.open_session(description.epoch + 1, b"a second gateway", [description.head, head])
+        assert await line.open_session(description.epoch + 1, b"a second gateway", [description.head])

@@ -10,7 +10,7 @@ import pytest
 from interbank.instructions import InstructionKind, OutcomeKind
 from interbank.refusals import Reason
 from interbank.storage.sqlite import driver
-from protos.v1 import order_pb2
+from protos.v1 import bank_pb2, order_pb2
 from tests import books
 from tests.disasters import copy_database
 from tests.refusing import refused
@@ -174,3 +174,12 @@ async def test_a_bank_starts_closed_and_executes_nothing_without_a_session(world
             with refused(Reason.SESSION_SUPERSEDED):
                 await line.post(session, lost)
     await world.start_gateway()
+
+
+async def test_a_gateway_that_is_refused_for_its_epoch_disturbs_nobody(world: World) -> None:
+    async with world.line_to("SOUTH") as line:
+        description = await line.describe()
+        with refused(Reason.EPOCH_SUPERSEDED):
+            await line.open_session(description.epoch - 1, b"an older gateway", [])
+        after = await line.call("Describe", bank_pb2.DescribeRequest())
+    assert after.mode == bank_pb2.BANK_MODE_OPEN

@@ -159,14 +159,14 @@ LAWS = [
 
 
 @given(histories())
-@settings(max_examples=250, deadline=None, print_blob=True)
+@settings(max_examples=150, deadline=None, print_blob=True)
 def test_every_law_holds_whatever_is_asked(steps: Batches) -> None:
     history = History().run(steps)
     for law in LAWS:
         law(history)
 
 
-thoroughly = settings(max_examples=60, deadline=None, print_blob=True)
+thoroughly = settings(max_examples=50, deadline=None, print_blob=True)
 
 
 @given(histories())

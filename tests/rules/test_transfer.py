@@ -250,7 +250,7 @@ events = st.one_of(st.just("patience ends"), st.tuples(st.sampled_from((*STEPS, 
 
 
 @given(st.lists(events, max_size=12), st.booleans(), st.booleans())
-@settings(max_examples=300, deadline=None, print_blob=True)
+@settings(max_examples=150, deadline=None, print_blob=True)
 def test_whatever_is_heard_an_end_is_for_ever_and_rests_on_evidence(
     heard: list[tuple[I, O] | str], patient: bool, within: bool
 ) -> None:

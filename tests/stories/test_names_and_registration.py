@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from interbank.refusals import Reason
 from protos.v1 import bank_pb2, gateway_pb2
 from tests.refusing import refused
@@ -70,6 +72,26 @@ async def test_a_list_of_accounts_is_opened_whole_or_not_at_all(world: World) ->
         )
 
     assert world.sql("NORTH", "SELECT count(*) FROM accounts WHERE username = 'never-opened'") == [(0,)]
+
+
+async def test_one_call_opens_accounts_at_one_bank_and_not_without_end(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    operator = await world.operator()
+
+    async def messages(*requests: tuple[str, int]):
+        for bank, count in requests:
+            accounts = [bank_pb2.NewAccount(username=f"endless-{n}") for n in range(count)]
+            yield gateway_pb2.AdminServiceOpenAccountsRequest(bank=bank, accounts=accounts)
+
+    monkeypatch.setattr("gateway_service.servicers.admin.MAX_NEW_ACCOUNTS", 10)
+    with refused(Reason.FILE_MALFORMED, field="bank"):
+        await operator.call("AdminService", "OpenAccounts", messages(("NORTH", 1), ("SOUTH", 1)))
+    with refused(Reason.TOO_MANY_ITEMS, field="accounts"):
+        await operator.call("AdminService", "OpenAccounts", messages(("NORTH", 6), ("NORTH", 5)))
+    with refused(Reason.FIELD_REQUIRED, field="accounts"):
+        await operator.call("AdminService", "OpenAccounts", messages(("NORTH", 0)))
+    assert world.sql("NORTH", "SELECT count(*) FROM accounts WHERE username LIKE 'endless%'") == [(0,)]
 
 
 async def test_a_user_has_one_account_at_a_bank(world: World) -> None:

@@ -1,11 +1,14 @@
 """Logging in, staying logged in, and ending it."""
 
+import asyncio
+import threading
+
 import grpc
 import pytest
 
-from interbank.refusals import Reason
+from interbank.refusals import Reason, Refused
 from interbank.rpc.status import from_rpc_error
-from protos.v1 import gateway_pb2, gateway_pb2_grpc
+from protos.v1 import gateway_pb2, gateway_pb2_grpc, order_pb2
 from tests.refusing import refused
 from tests.world import PASSWORD, Caller, World
 
@@ -90,6 +93,40 @@ async def test_whoever_guesses_passwords_is_slowed_down_but_nobody_else_is(world
     assert 0 < caught.value.retry_after_ms <= 60_000
     assert await alice.balance("NORTH") == 0, "a session that is open goes on"
     await Caller(world).login(carol.username)
+
+
+async def test_a_flood_of_logins_is_bounded_and_payments_go_on_beside_it(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alice = await world.customer("alice", "NORTH", cents=1_00)
+    carol = await world.customer("carol", "NORTH")
+    monkeypatch.setattr("interbank.passwords._MAX_WAITING", 4)
+    slow, matches = threading.Event(), world.passwords._matches
+    monkeypatch.setattr(world.passwords, "_matches", lambda *words: slow.wait(20) and matches(*words))
+
+    flood = [asyncio.ensure_future(Caller(world).login(alice.username)) for _ in range(40)]
+    await world.until(lambda: sum(login.done() for login in flood) == 36)
+    paid = await alice.pay(alice.at("NORTH"), carol.named_at("NORTH"), 1_00, "beside")
+    slow.set()
+    logins = await asyncio.gather(*flood, return_exceptions=True)
+
+    assert paid.transfer.state == order_pb2.TRANSFER_STATE_COMPLETED
+    turned_away = [one.reason for one in logins if isinstance(one, Refused)]
+    assert turned_away == [Reason.BANK_BUSY] * 36
+
+
+async def test_a_gateway_that_is_not_there_is_said_to_be_unreachable(world: World) -> None:
+    alice = await world.customer("alice", "NORTH")
+    await world.stop_gateway()
+    world.channel = world.open_channel(world.gateway.address)
+    try:
+        with refused(Reason.GATEWAY_UNREACHABLE):
+            await alice.balance("NORTH")
+    finally:
+        await world.channel.close()
+        await world.start_gateway()
+        await world.connected("NORTH", "SOUTH")
+    assert await alice.balance("NORTH") == 0
 
 
 async def test_without_a_session_nothing_is_shown_but_the_banks(world: World) -> None:

@@ -100,6 +100,21 @@ async def test_a_bank_is_who_its_certificate_says_wherever_it_says_it_is(world: 
     assert world.sql("gateway", "SELECT bank FROM banks ORDER BY bank") == before
 
 
+async def test_a_bank_that_gives_a_wrong_address_harms_only_itself(world: World) -> None:
+    credentials = peer_credentials(world.bank_identity("SOUTH"))
+    async with open_peer_channel(world.banks_port, credentials, name=GATEWAY_NAME) as channel:
+        for address in ("", "nowhere", "localhost:99999", "dns:///", "unix:/nowhere", "\x00", "é:1", "x" * 5000):
+            await join(channel, address)
+    await world.connected("NORTH")
+    await world.stop_gateway()
+    await world.start_gateway()
+    await world.connected("NORTH")
+
+    async with open_peer_channel(world.banks_port, credentials, name=GATEWAY_NAME) as channel:
+        await join(channel, world.banks["SOUTH"].address)
+    await world.connected("SOUTH")
+
+
 async def test_a_bank_that_comes_back_with_another_currency_is_refused(world: World) -> None:
     credentials = peer_credentials(world.bank_identity("SOUTH"))
     async with open_peer_channel(world.banks_port, credentials, name=GATEWAY_NAME) as channel:

@@ -1,0 +1,105 @@
+"""What a figure of `make bench` rests on: right medians, and books that are looked at."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from benchmarks.books import Books
+from benchmarks.figures import Figure, Goal, percentile
+from benchmarks.orders import Orders, Payee, Payment, payment
+from tests.world import Caller, World
+
+
+class Paid:
+    """A world in which two payments were made while the benchmark's check watched."""
+
+    def __init__(self, world: World, books: Books, acknowledged: list[Payment]) -> None:
+        self.world = world
+        self.books = books
+        self.acknowledged = acknowledged
+
+
+@pytest.fixture
+async def paid(tmp_path: Path):
+    world = await World(tmp_path).start("NORTH", "SOUTH")
+    operator = await Caller(world).login("admin", "1234")
+    alice = await operator.open_account("NORTH", "alice", cents=10_000)
+    bob = await operator.open_account("SOUTH", "bob", cents=500)
+    caller = Caller(world)
+    await caller.register("alice", "NORTH", alice)
+    await caller.login("alice")
+    books = Books(world.gateway.path, {bank: running.path for bank, running in world.banks.items()})
+    answers = [await caller.pay(("NORTH", alice), ("SOUTH", bob, "bob"), cents, f"key-{cents}") for cents in (100, 200)]
+    yield Paid(world, books, [payment(answer.transfer.transfer_id, answer.transfer.order) for answer in answers])
+    await world.stop()
+
+
+async def test_books_that_hold_what_was_acknowledged_are_right_and_counted(paid):
+    assert paid.books.faults(paid.acknowledged) == []
+    assert paid.books.checked == 2
+
+
+async def test_a_payment_is_looked_for_once_so_a_second_run_begins_after_the_first(paid):
+    paid.books.faults(paid.acknowledged)
+    assert paid.books.faults([]) == []
+
+
+async def test_an_acknowledged_payment_that_is_nowhere_leaves_no_number(paid):
+    invented = Payment(b"\x01" * 16, "NORTH", 1001, "SOUTH", 1001, 300)
+    faults = paid.books.faults([*paid.acknowledged, invented])
+    assert [fault.split(":")[0] for fault in faults] == ["the gateway's journal", "NORTH's debits", "SOUTH's credits"]
+    assert all("1 missing" in fault for fault in faults)
+    assert paid.books.checked == 0
+
+
+async def test_a_payment_that_nobody_was_told_of_leaves_no_number(paid):
+    faults = paid.books.faults(paid.acknowledged[:1])
+    assert len(faults) == 3
+    assert all("1 that nobody was told of" in fault for fault in faults)
+
+
+async def test_another_amount_than_was_acknowledged_leaves_no_number(paid):
+    first, second = paid.acknowledged
+    assert paid.books.faults([first, second._replace(minor_units=second.minor_units + 1)])
+
+
+async def test_money_made_in_a_database_file_leaves_no_number(paid):
+    with closing(sqlite3.connect(paid.world.banks["SOUTH"].path)) as connection, connection:
+        connection.execute("UPDATE accounts SET balance = balance + 1 WHERE username = 'bob'")
+    faults = paid.books.faults(paid.acknowledged)
+    assert any("the accounts of SOUTH sum to 1" in fault for fault in faults)
+    assert any("customers hold" in fault for fault in faults)
+
+
+def test_every_order_goes_to_another_bank_with_an_amount_and_a_key_of_its_own():
+    payees = {bank: [Payee(number, f"{bank.lower()}-{number}") for number in range(5)] for bank in ("AA", "BB", "CC")}
+    orders = Orders(payees, first_amount=7, label="run-1")
+    made = [orders.from_any_account("BB") for _ in range(200)]
+    assert {order.payee_bank for order in made} == {"AA", "CC"}
+    assert [order.minor_units for order in made] == list(range(7, 207))
+    assert len({order.idempotency_key for order in made}) == 200
+
+
+@pytest.mark.parametrize(("percent", "value"), [(1, 1), (50, 5), (90, 9), (91, 10), (99, 10), (100, 10)])
+def test_a_percentile_is_a_value_that_was_measured(percent, value):
+    assert percentile([10, 9, 8, 7, 6, 5, 4, 3, 2, 1], percent) == value
+
+
+def test_the_median_counts_and_the_spread_is_told():
+    figure = Figure((90.0, 100.0, 120.0))
+    assert (figure.median, figure.spread_percent) == (100.0, 30.0)
+
+
+@pytest.mark.parametrize(
+    ("goal", "met"),
+    [
+        (Goal("payments", 4000, 4000), True),
+        (Goal("payments", 3999, 4000), False),
+        (Goal("memory", 299, 300, below=True), True),
+        (Goal("memory", 300, 300, below=True), False),
+    ],
+)
+def test_a_goal_is_met_or_it_is_not(goal, met):
+    assert goal.met is met
