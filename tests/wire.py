@@ -23,15 +23,23 @@ class Held:
         self.arrived = asyncio.Event()
         self.instructions: list[Instruction] = []
         self._released = asyncio.Event()
+        self._lost = False
 
     def release(self) -> None:
         """Let it go on."""
+        self._released.set()
+
+    def lose(self) -> None:
+        """It never arrives."""
+        self._lost = True
         self._released.set()
 
     async def _keep(self, instructions: Sequence[Instruction]) -> None:
         self.instructions = list(instructions)
         self.arrived.set()
         await self._released.wait()
+        if self._lost:
+            raise Unknown("connection lost")
 
 
 @dataclass

@@ -34,6 +34,7 @@ from gateway_service.banks import LinkStatus
 from gateway_service.server import Connect, GatewayServer
 from interbank.clock import Clock, SystemClock
 from interbank.passwords import BcryptPasswords
+from interbank.refusals import Reason, Refused
 from interbank.rpc.channel import open_peer_channel
 from interbank.rpc.status import from_rpc_error
 from interbank.storage.database import ThreadedDatabase
@@ -339,6 +340,11 @@ class Caller:
             return await getattr(stub, method)(request, timeout=timeout, metadata=metadata)
         except grpc.aio.AioRpcError as error:
             raise from_rpc_error(error) from None
+        except (grpc.aio.UsageError, asyncio.CancelledError):
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            raise Refused(Reason.GATEWAY_UNREACHABLE, "the test has stopped the gateway") from None
 
     async def login(self, username: str, password: str = PASSWORD, bank: str = "") -> "Caller":
         request = gateway_pb2.LoginRequest(username=username, password=password, bank=bank)

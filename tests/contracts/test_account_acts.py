@@ -9,6 +9,7 @@ from bank_service.account_acts import NewAccount
 from interbank.instructions import InstructionKind as I
 from interbank.instructions import OutcomeKind as O
 from interbank.money import MAX_MINOR_UNITS
+from interbank.orders import MAX_ACCOUNT
 from interbank.refusals import Reason
 from tests.contracts.one_bank import OneBank
 from tests.instructing import cash, debit, evidence, instruct, withdrawal
@@ -106,6 +107,25 @@ async def test_a_first_password_is_an_act_too(bank: OneBank) -> None:
         ("ACCOUNT_OPENED", 7, "admin"), ("PASSWORD_SET", 7, "admin"), ("ACCOUNT_OPENED", 8, "admin"),
     ]  # fmt: skip
     assert bank.sql("SELECT account FROM credentials") == [(7,)]
+
+
+@pytest.mark.parametrize("number", [1003, 0])
+async def test_an_account_is_not_opened_without_its_deposit(bank: OneBank, number: int) -> None:
+    """The operator has used the key that the bank would use for it."""
+    await bank.post(cash(I.ADD_MONEY, 5, key="opening-deposit-1003"))
+    with refused(Reason.OPENING_DIFFERS, field="deposit"):
+        await open_accounts(bank, new(number, "dave", 250))
+    assert bank.sql("SELECT balance FROM accounts WHERE username = 'dave'") == []
+
+
+async def test_the_same_account_twice_with_a_password_is_opened_once(bank: OneBank) -> None:
+    hashed = await bank.passwords.hash("correct horse battery")
+    assert await open_accounts(bank, *[new(7, "dave", 0, hashed)] * 2) == ([7, 7], 1)
+
+
+async def test_the_bank_assigns_no_number_that_no_order_may_name(bank: OneBank) -> None:
+    assert await open_accounts(bank, new(MAX_ACCOUNT, "last"), new(0, "next")) == ([MAX_ACCOUNT, 1003], 2)
+    assert await open_accounts(bank, new(0, "after")) == ([1004], 1)
 
 
 async def test_only_an_admitted_operator_acts(tmp_path: Path) -> None:

@@ -238,6 +238,7 @@ north, south = network.banks.values()
 north.open_account(1001, "alice")
 south.open_account(1001, "bob")
 north.add_money(1001, "alice", 10**12, "cash")
+network.pay(("NORTH", 1001), ("SOUTH", 1001, "bob"), 1, "k0")
 print("ready", flush=True)
 number = 0
 while True:

@@ -135,6 +135,18 @@ def test_a_file_that_does_not_exist_is_not_made(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("folder", ["what?", "no. #1", "100%41", "a&b=c?mode=memory"])
+def test_a_database_is_opened_where_it_lies(tmp_path: Path, folder: str) -> None:
+    path = tmp_path / folder / "bank.db"
+    path.parent.mkdir()
+    with contextlib.closing(SQLITE.connect(str(path))) as made:
+        made.execute("CREATE TABLE here (x)")
+        made.commit()
+    with open_engine(path).connect() as connection:
+        assert connection.exec_driver_sql("SELECT name FROM sqlite_master").scalars().all() == ["here"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == [folder]
+
+
 # --- one sync for many
 
 
@@ -223,6 +235,28 @@ async def test_nobody_is_told_before_it_is_committed(database: ThreadedDatabase,
     assert on_disk(path) == [0, 1, 2]
 
 
+async def test_a_commit_that_fails_does_not_stop_the_writer_for_ever(tmp_path: Path) -> None:
+    """SQLite leaves the transaction open then, and SQLAlchemy does not roll it back: no BEGIN succeeds any more."""
+    path = tmp_path / "x.db"
+    with contextlib.closing(SQLITE.connect(str(path))) as made:
+        made.execute("CREATE TABLE notes (note INTEGER PRIMARY KEY)")
+        made.execute("CREATE TABLE child (note INTEGER REFERENCES notes DEFERRABLE INITIALLY DEFERRED)")
+        made.commit()
+    database = ThreadedDatabase(path, broken=lambda _: None)
+
+    def insert(statement: str) -> Any:
+        return database.write(lambda connection: connection.exec_driver_sql(statement).rowcount)
+
+    try:
+        with pytest.raises(DBAPIError):
+            await insert("INSERT INTO child VALUES (404)")
+        assert await insert("INSERT INTO notes VALUES (1)") == 1
+    finally:
+        database.close()
+    with contextlib.closing(SQLITE.connect(str(path))) as read:
+        assert read.execute("SELECT count(*) FROM child").fetchone() == (0,)
+
+
 async def test_a_caller_that_goes_away_does_not_undo_its_write(database: ThreadedDatabase, path: Path) -> None:
     async def caller() -> int:
         return await database.write(note(1))
@@ -276,6 +310,32 @@ async def test_a_full_disk_is_said_as_such_and_the_writer_goes_on(database: Thre
 
     await database.write(limit(1000))
     assert await database.write(note(2, "x" * 100_000)) == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "meaning"),
+    [
+        ("database or disk is full", Trouble.FULL),
+        ("disk I/O error", Trouble.BROKEN),
+        ("database disk image is malformed", Trouble.BROKEN),
+        ("file is not a database", Trouble.BROKEN),
+        ("UNIQUE constraint failed: records.record_id", Trouble.OTHER),
+        ("database is locked", Trouble.OTHER),
+    ],
+)
+def test_an_error_without_a_result_code_is_told_by_sqlites_own_words(words: str, meaning: Trouble) -> None:
+    assert trouble(Exception(words)) is meaning
+
+
+@pytest.mark.parametrize(
+    ("code", "meaning"),
+    [(13, Trouble.FULL), (10, Trouble.BROKEN), (10 | 3 << 8, Trouble.BROKEN), (11, Trouble.BROKEN),
+     (26, Trouble.BROKEN), (19 | 8 << 8, Trouble.OTHER), (5, Trouble.OTHER)],
+)  # fmt: skip
+def test_a_result_code_counts_whatever_the_words_are(code: int, meaning: Trouble) -> None:
+    error = SQLITE.OperationalError("file is not what it was")
+    error.sqlite_errorcode = code
+    assert trouble(error) is meaning
 
 
 def overwrite(path: Path, *, page: int, pages: int) -> None:

@@ -110,7 +110,14 @@ def test_the_database_refuses_what_the_rules_forbid(ledger: Engine, rule: str, s
 
 
 @pytest.mark.parametrize("table", ["records", "outcomes", "conclusions", "entries", "acts"])
-@pytest.mark.parametrize("act", ["UPDATE {} SET record_id = record_id", "DELETE FROM {}"])
+@pytest.mark.parametrize(
+    "act",
+    [
+        "UPDATE {0} SET record_id = record_id",
+        "DELETE FROM {0}",
+        "INSERT OR REPLACE INTO {0} SELECT * FROM {0} LIMIT 1",
+    ],
+)
 def test_what_was_written_stays_as_it_was_written(ledger: Engine, table: str, act: str) -> None:
     with ledger.connect() as connection, pytest.raises(DBAPIError) as caught, connection.begin():
         connection.exec_driver_sql(act.format(table))

@@ -1,5 +1,6 @@
 """Passwords and grants at a bank: who a customer is, for how long, and who may change that."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 from bank_service.credentials import MAX_LIFETIME_SECONDS
 from bank_service.ledger import grant_hash
 from interbank.instructions import InstructionKind as I
+from interbank.passwords import BcryptPasswords
 from interbank.refusals import Reason
 from interbank.throttle import FREE_FAILURES
 from tests.contracts.one_bank import OneBank
@@ -16,6 +18,7 @@ from tests.instructing import NOW, cash, debit
 from tests.refusing import refused
 
 OLD, NEW = "correct horse battery staple", "Tr0ub4dor & three more words"
+RESET = "a password of the operator"
 DAY = 24 * 3600
 
 
@@ -227,3 +230,82 @@ async def test_what_was_done_to_passwords_and_grants_is_on_record(bank: OneBank)
         ("GRANT_OPENED", 1001, "alice", "alice"),
         ("PASSWORD_SET", 1001, "alice", "admin"),
     ]
+
+
+# --- what overtakes a password that is still being compared
+
+
+class SlowToAnswer(BcryptPasswords):
+    """Compares as ever, and then keeps the answer until it is let go."""
+
+    def __init__(self) -> None:
+        super().__init__(cost=4)
+        self.compared, self.go = asyncio.Event(), asyncio.Event()
+
+    async def matches(self, password: str, stored: str | None) -> bool:
+        """See Passwords."""
+        answer = await super().matches(password, stored)
+        self.compared.set()
+        await self.go.wait()
+        return answer
+
+
+@pytest.fixture
+async def slow(tmp_path: Path) -> AsyncIterator[tuple[OneBank, SlowToAnswer]]:
+    passwords = SlowToAnswer()
+    started = await OneBank(tmp_path / "bank.db", passwords=passwords).start({"alice": 100})
+    await started.credentials.set_password(1001, OLD, "admin")
+    yield started, passwords
+    started.stop()
+
+
+async def test_a_login_with_the_old_password_does_not_outlive_the_reset_that_overtook_it(
+    slow: tuple[OneBank, SlowToAnswer],
+) -> None:
+    bank, passwords = slow
+    login = asyncio.create_task(bank.credentials.open_grant("alice", OLD, 3600))
+    await passwords.compared.wait()
+    await bank.credentials.set_password(1001, RESET, "admin")
+    passwords.go.set()
+    with refused(Reason.WRONG_CREDENTIALS):
+        await login
+    assert bank.sql("SELECT count(*) FROM grants WHERE ended_at IS NULL") == [(0,)]
+
+
+async def test_a_login_does_not_outlive_the_closing_of_its_account(slow: tuple[OneBank, SlowToAnswer]) -> None:
+    bank, passwords = slow
+    await bank.post(cash(I.WITHDRAW, 100))
+    login = asyncio.create_task(bank.credentials.open_grant("alice", OLD, 3600))
+    await passwords.compared.wait()
+    await bank.acts.set_status(1001, "CLOSED", "admin")
+    passwords.go.set()
+    with refused(Reason.WRONG_CREDENTIALS):
+        await login
+
+
+async def test_a_change_of_password_does_not_undo_the_reset_that_overtook_it(
+    slow: tuple[OneBank, SlowToAnswer],
+) -> None:
+    bank, passwords = slow
+    passwords.go.set()
+    grant, _ = await bank.credentials.open_grant("alice", OLD, 3600)
+    passwords.go.clear()
+    passwords.compared.clear()
+    change = asyncio.create_task(bank.credentials.change_password(grant, OLD, NEW))
+    await passwords.compared.wait()
+    await bank.credentials.set_password(1001, RESET, "admin")
+    passwords.go.set()
+    await asyncio.gather(change, return_exceptions=True)
+    await bank.credentials.open_grant("alice", RESET, 3600)
+
+
+# --- time
+
+
+async def test_a_clock_that_goes_back_wakes_no_grant_that_has_ended(bank: OneBank) -> None:
+    grant = await login(bank, seconds=60)
+    bank.clock.now += 61_000_000
+    await bank.post(cash(I.ADD_MONEY, 1))
+    bank.clock.now = NOW
+    with refused(Reason.GRANT_ENDED):
+        await bank.credentials.holder(grant)

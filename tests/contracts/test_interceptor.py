@@ -12,6 +12,7 @@ import pytest
 from interbank.refusals import Reason, Refused
 from interbank.rpc.status import from_rpc_error
 from interbank.telemetry import acceptable_request_id, one_line, request_id
+from protos.v1 import gateway_pb2
 from tests.contracts.doors import SERVICE, ask, standing, unary
 
 SECRET = "correct horse battery staple"
@@ -148,6 +149,22 @@ async def test_a_refusal_that_means_a_fault_of_the_disk_is_logged(
     assert [r.levelno for r in caplog.records if "page 7" in r.getMessage()] == [logging.ERROR]
 
 
+async def test_a_request_that_is_no_message_says_nothing_of_how_it_failed() -> None:
+    """It ends as UNKNOWN with the exception's class and text, and without a request id."""
+
+    async def never(_request: Any, _: Any) -> bytes:
+        raise AssertionError("came in")
+
+    handler = grpc.unary_unary_rpc_method_handler(
+        never, request_deserializer=gateway_pb2.TransferRequest.FromString
+    )  # fmt: skip
+    async with standing({"Transfer": handler}) as address:
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await ask(address, "Transfer", b"\xff\xff\xff")
+    assert "DecodeError" not in (caught.value.details() or "")
+    assert from_rpc_error(caught.value).request_id
+
+
 async def test_an_unknown_method_is_unimplemented_however_often_it_is_tried(address: str) -> None:
     for attempt in range(20):
         with pytest.raises(grpc.aio.AioRpcError) as caught:
@@ -191,6 +208,11 @@ def test_no_control_character_is_acceptable_in_a_request_id(given: str) -> None:
     assert not acceptable_request_id(given)
     assert "\n" not in one_line(f"line {given}")
     assert "\x1b" not in one_line(given)
+
+
+@pytest.mark.parametrize("character", ["\u061c", "\u200e", "\u200f"])
+def test_no_direction_mark_turns_a_log_line_around(character: str) -> None:
+    assert character not in one_line(f"a{character}b")
 
 
 async def test_a_call_without_an_id_gets_one_of_its_own(address: str) -> None:

@@ -289,6 +289,13 @@ async def test_the_counter_is_a_setting(tmp_path: Path, counter: bool) -> None:
     bank.stop()
 
 
+async def test_a_withdrawal_that_the_counter_cannot_pay_fails_alone(bank: OneBank) -> None:
+    """The money came from another bank; what was brought in as cash is 200."""
+    await bank.post(credit_to_north(500))
+    brought_in, paid_out = await bank.post(deposit(1, 1002), withdrawal(202))
+    assert (brought_in.kind, paid_out.kind, paid_out.reason) == (O.BOOKED, O.REFUSED, "CASH_EXHAUSTED")
+
+
 # --- what it says of itself
 
 

@@ -131,6 +131,12 @@ async def test_the_stream_of_records_tells_everything_that_was_done_in_order(ban
     assert [row.entry_id for row in stream] == [first.entry_id, 0, 0, 0]
 
 
+async def test_a_record_names_the_account_of_this_bank_that_it_concerns(bank: OneBank) -> None:
+    await bank.post(credit_to_north(5), deposit(5))
+    stream = await bank.database.read(lambda c: queries.list_records(c, since=0, limit=100))
+    assert [(row.kind, row.account) for row in stream[-2:]] == [("CREDITED", 1001), ("BOOKED", 1001)]
+
+
 async def test_accounts_are_listed_by_number_page_by_page(bank: OneBank) -> None:
     async def listed(after: int, limit: int) -> list[int]:
         rows = await bank.database.read(lambda c: queries.list_accounts(c, after=after, limit=limit))

@@ -89,6 +89,19 @@ def test_the_details_are_those_of_google_rpc() -> None:
     assert retry.retry_delay.ToMilliseconds() == 200
 
 
+@pytest.mark.parametrize("length", [500, 6_000, 20_000])
+async def test_words_that_are_too_long_are_cut_and_not_what_they_say(length: int) -> None:
+    """All of a status travels in metadata, of which a client takes little."""
+
+    async def answer(_: bytes, __: Any) -> bytes:
+        raise Refused(Reason.UNKNOWN_BANK, "B" * length, field="bank", hint="H" * length)
+
+    async with standing({"Refuse": unary(answer)}) as address:
+        refused = await refused_with(address, b"")
+    assert (refused.reason, refused.field) == (Reason.UNKNOWN_BANK, "bank")
+    assert (refused.message[:400], refused.hint[:400]) == ("B" * 400, "H" * 400)
+
+
 # --- what is not ours
 
 
@@ -148,6 +161,10 @@ def test_a_bare_status_says_no_more_than_that_nobody_answered(code: grpc.StatusC
 def test_why_nobody_answered_is_said_without_addresses(details: str, words: str) -> None:
     none = grpc.aio.Metadata()
     assert cause(grpc.aio.AioRpcError(grpc.StatusCode.UNAVAILABLE, none, none, details=details)) == words
+
+
+def test_every_failed_call_is_some_refusal() -> None:
+    assert from_rpc_error(grpc.RpcError()).reason is Reason.INTERNAL
 
 
 async def test_a_port_where_nobody_listens_is_a_refused_connection() -> None:

@@ -10,14 +10,13 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Engine, event
 
-from bank_service.books import CASH, Book
+from bank_service.books import Book
 from bank_service.ledger import post
 from bank_service.settings import BankSettings
 from bank_service.storage import counterpart_positions, has_record, load_accounts, load_batch, load_book, store
 from interbank.instructions import Head, Instruction, Outcome
 from interbank.instructions import InstructionKind as I
 from interbank.instructions import OutcomeKind as O
-from interbank.orders import Order
 from interbank.storage.engine import open_engine
 from tests.audit_books import canonical
 from tests.contracts.one_bank import OneBank
@@ -40,12 +39,9 @@ SETTINGS = BankSettings("NORTH", "EUR", counter_open=True, operator_admitted=Tru
 
 @pytest.fixture(scope="module")
 async def founded(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A bank with alice and carol, who hold 100 each with a grant, and a third who holds much."""
+    """A bank with alice and carol, who hold 100 each with a grant."""
     path = tmp_path_factory.mktemp("founded") / "bank.db"
-    bank = await OneBank(path).start({"alice": 100, "carol": 100, "vault": 0})
-    orders = [Order("NORTH", CASH, "NORTH", 1003, "vault", 10**15 - 1, "EUR", "", f"vault-{n}") for n in range(20)]
-    filled = await bank.post(*(instruct(I.ADD_MONEY, order, principal="bank:NORTH") for order in orders))
-    assert {outcome.kind for outcome in filled} == {O.BOOKED}
+    bank = await OneBank(path).start({"alice": 100, "carol": 100})
     bank.stop()
     return path
 
@@ -136,7 +132,7 @@ def test_a_bank_that_forgets_everything_between_two_batches_answers_as_one_that_
 def in_memory(engine: Engine) -> Book:
     with engine.connect() as connection, connection.begin():
         book = load_book(connection, SETTINGS, NOW)
-        load_accounts(connection, book, [0, -3, 1001, 1002, 1003])
+        load_accounts(connection, book, [0, -3, 1001, 1002])
     book.grants = a_book().grants
     return book
 

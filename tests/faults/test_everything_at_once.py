@@ -23,7 +23,7 @@ COMPLETED = order_pb2.TRANSFER_STATE_COMPLETED
 async def pays_until_final(payer: Caller, order: order_pb2.Order, told: Final) -> None:
     """A client that asks again under the same key, whatever happens, until it is told how it ended."""
     while order.idempotency_key not in told:
-        with contextlib.suppress(Refused, asyncio.CancelledError):
+        with contextlib.suppress(Refused):
             (answer,) = await payer.submit([order], wait_seconds=1)
             if answer.transfer.final:
                 told[order.idempotency_key] = as_told(answer.transfer)

@@ -7,20 +7,9 @@ import pytest
 from gateway_service.transfer import Transfer
 from interbank.instructions import InstructionKind
 from interbank.orders import Order, fingerprint, transfer_id
-from interbank.refusals import Reason, Refused
+from interbank.refusals import Refused
 from tests.disasters import lose_journal
-from tests.refusing import refused
 from tests.world import World
-
-
-async def test_an_account_is_not_opened_without_the_deposit_that_the_books_cannot_take(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("bank_service.ledger.BALANCE_LIMIT", 10_00)
-    operator = await world.operator()
-    with refused(Reason.BALANCE_LIMIT_EXCEEDED):
-        await operator.open_account("NORTH", "rich", 20_00)
-    assert world.sql("NORTH", "SELECT count(*) FROM accounts WHERE username = 'rich'") == [(0,)]
 
 
 def candidate(n: int) -> Transfer:

@@ -1,5 +1,6 @@
 """Laws 1 and 2: unknown is not refused, and what is asked again is done once."""
 
+import math
 from collections.abc import Callable
 
 import grpc
@@ -38,12 +39,13 @@ async def test_a_payment_between_banks_moves_money_once_despite(
     bob = await world.customer("bob", "SOUTH")
     way(world.wire, kind)
 
-    paid = await alice.pay(alice.at("NORTH"), bob.named_at("SOUTH"), 4_00, "once")
+    # The whole balance: asked again, the order would be refused if its outcome were not looked up first.
+    paid = await alice.pay(alice.at("NORTH"), bob.named_at("SOUTH"), 10_00, "once")
     assert paid.transfer.state == COMPLETED
     await world.quiet()
 
-    assert await alice.balance("NORTH") == 6_00
-    assert await bob.balance("SOUTH") == 4_00
+    assert await alice.balance("NORTH") == 0
+    assert await bob.balance("SOUTH") == 10_00
     books.check(world.home)
 
 
@@ -54,10 +56,10 @@ async def test_a_payment_within_one_bank_moves_money_once_despite(shared_world: 
     carol = await world.customer("carol", "NORTH")
     way(world.wire, InstructionKind.BOOK_TRANSFER)
 
-    paid = await alice.pay(alice.at("NORTH"), carol.named_at("NORTH"), 4_00, "once")
+    paid = await alice.pay(alice.at("NORTH"), carol.named_at("NORTH"), 10_00, "once")
 
     assert paid.transfer.state == COMPLETED
-    assert (await alice.balance("NORTH"), await carol.balance("NORTH")) == (6_00, 4_00)
+    assert (await alice.balance("NORTH"), await carol.balance("NORTH")) == (0, 10_00)
     books.check(world.home)
 
 
@@ -120,6 +122,34 @@ async def test_a_deposit_whose_answer_was_lost_is_asked_for_again_and_done_once(
     again = await alice.call("AccountService", "Deposit", deposit)
     assert again.result.replayed
     assert await alice.balance("NORTH") == 5_00
+
+
+async def test_a_debit_stands_even_if_its_customer_logs_out_before_it_is_asked_for_again(shared_world: World) -> None:
+    world = shared_world
+    alice = await world.customer("alice", "NORTH", cents=10_00)
+    bob = await world.customer("bob", "SOUTH")
+    held = world.wire.hold_reply(InstructionKind.DEBIT)
+    await alice.submit([an_order(alice.at("NORTH"), bob.named_at("SOUTH"), 4_00, "before-logout")])
+    await held.arrived.wait()
+    await alice.call("SessionService", "Logout", gateway_pb2.LogoutRequest())
+    held.lose()
+    alice.token = ""
+    await alice.login(alice.username)
+    await world.until(lambda: alice.in_state("before-logout", "COMPLETED"))
+    await world.quiet()
+
+
+async def test_a_completed_payment_is_settled_at_once_and_not_only_when_open_debits_are_asked_for(
+    shared_world: World,
+) -> None:
+    world = shared_world
+    alice = await world.customer("alice", "NORTH", cents=10_00)
+    bob = await world.customer("bob", "SOUTH")
+    await world.quiet()
+    world.link("NORTH")._question_at = math.inf
+    await alice.pay(alice.at("NORTH"), bob.named_at("SOUTH"), 4_00, "settled")
+    await world.quiet()
+    world.ask_for_open_debits("NORTH")
 
 
 @pytest.mark.parametrize("code", [code for code in grpc.StatusCode if code is not grpc.StatusCode.OK])

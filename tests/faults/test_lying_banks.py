@@ -4,13 +4,9 @@ import dataclasses
 
 import pytest
 
-from interbank.instructions import Evidence, Instruction, InstructionKind, Outcome, OutcomeKind
-from interbank.orders import fingerprint, transfer_id
-from interbank.refusals import Reason
-from interbank.rpc.translate import order_from
+from interbank.instructions import InstructionKind, OutcomeKind
 from protos.v1 import order_pb2
 from tests import books
-from tests.refusing import refused
 from tests.world import Caller, World, an_order
 
 COMPLETED = order_pb2.TRANSFER_STATE_COMPLETED
@@ -107,90 +103,3 @@ async def test_a_bank_that_says_it_returned_money_and_did_not_is_found_out(world
     assert shown.state == order_pb2.TRANSFER_STATE_RETURNED
     (why,) = world.sql("gateway", "SELECT suspended FROM transfers")[0]
     assert why == "NORTH holds the debit open while it is RETURNED"
-
-
-class Teller:
-    """Somebody with the gateway's certificate who asks a bank one thing after the other, in the gateway's session."""
-
-    def __init__(self, world: World, alice: Caller, bob: Caller) -> None:
-        self._world = world
-        self._order = order_from(an_order(alice.at("NORTH"), bob.named_at("SOUTH"), 4_00, "by-hand"))
-        self._principal = f"user:{alice.username}"
-        self._grant = world.sql("gateway", "SELECT access FROM session_grants WHERE bank = 'NORTH'")[0][0]
-
-    async def ask(self, kind: InstructionKind, evidence: tuple[str, OutcomeKind] | None = None) -> Outcome:
-        bank = "SOUTH" if kind in (InstructionKind.CREDIT, InstructionKind.CANCEL_CREDIT) else "NORTH"
-        digest = fingerprint(self._order)
-        identity = transfer_id(self._principal, self._order.idempotency_key, digest)
-        async with self._world.line_to(bank) as line:
-            head = (await line.describe()).head
-            shown = Evidence(evidence[0], evidence[1], head) if evidence else None
-            instruction = Instruction(kind, identity, digest, self._order, self._principal, self._grant, "", shown)
-            (outcome,) = await line.post(self._world.link(bank)._session, [instruction])
-        return outcome
-
-
-DEBIT = (InstructionKind.DEBIT, None)
-RETURN = (InstructionKind.RETURN_DEBIT, ("SOUTH", OutcomeKind.CANCELLED))
-SETTLE = (InstructionKind.SETTLE, ("SOUTH", OutcomeKind.CREDITED))
-CREDIT = (InstructionKind.CREDIT, ("NORTH", OutcomeKind.DEBITED))
-CANCEL = (InstructionKind.CANCEL_CREDIT, None)
-
-
-@pytest.mark.parametrize(
-    ("asked", "answers"),
-    [
-        ([SETTLE], ["CONTRADICTION"]),
-        ([DEBIT, SETTLE, SETTLE], ["DEBITED", "SETTLED", "SETTLED"]),
-        ([DEBIT, SETTLE, DEBIT], ["DEBITED", "SETTLED", "DEBITED"]),
-        ([DEBIT, SETTLE, RETURN], ["DEBITED", "SETTLED", "CONTRADICTION"]),
-        ([DEBIT, RETURN, RETURN], ["DEBITED", "RETURNED", "RETURNED"]),
-        ([DEBIT, RETURN, DEBIT], ["DEBITED", "RETURNED", "RETURNED"]),
-        ([DEBIT, RETURN, SETTLE, SETTLE], ["DEBITED", "RETURNED", "CONTRADICTION", "CONTRADICTION"]),
-        ([RETURN, DEBIT, RETURN], ["NOT_DEBITED", "NOT_DEBITED", "NOT_DEBITED"]),
-        ([RETURN, SETTLE], ["NOT_DEBITED", "CONTRADICTION"]),
-        ([CANCEL, CREDIT, CANCEL], ["CANCELLED", "CANCELLED", "CANCELLED"]),
-    ],
-)
-async def test_a_bank_answers_out_of_its_books_whatever_it_is_asked_and_in_whatever_order(
-    world: World, asked: list[tuple[InstructionKind, tuple[str, OutcomeKind] | None]], answers: list[str]
-) -> None:
-    alice, bob = await two_customers(world)
-    teller = Teller(world, alice, bob)
-
-    heard = [(await teller.ask(*one)).kind.name for one in asked]
-
-    assert heard == answers
-    moved = heard.count("DEBITED") > 0 and "RETURNED" not in heard
-    assert await alice.balance("NORTH") == (6_00 if moved else 10_00)
-    assert await bob.balance("SOUTH") == 0
-
-
-async def test_a_contradiction_writes_nothing(world: World) -> None:
-    alice, bob = await two_customers(world)
-    teller = Teller(world, alice, bob)
-    for one in (DEBIT, RETURN):
-        await teller.ask(*one)
-    before = world.sql("NORTH", "SELECT max(record_id) FROM records")
-    outcome = await teller.ask(*SETTLE)
-    assert outcome.reason == "OUTCOMES_CONTRADICT"
-    assert world.sql("NORTH", "SELECT max(record_id) FROM records") == before
-
-
-@pytest.mark.parametrize(
-    "asked",
-    [
-        (InstructionKind.CREDIT, None),
-        (InstructionKind.CREDIT, ("NORTH", OutcomeKind.REFUSED)),
-        (InstructionKind.RETURN_DEBIT, None),
-        (InstructionKind.RETURN_DEBIT, ("SOUTH", OutcomeKind.CREDITED)),
-        (InstructionKind.SETTLE, None),
-        (InstructionKind.SETTLE, ("SOUTH", OutcomeKind.CANCELLED)),
-    ],
-)
-async def test_money_moves_back_or_on_only_with_the_other_banks_word(
-    world: World, asked: tuple[InstructionKind, tuple[str, OutcomeKind] | None]
-) -> None:
-    alice, bob = await two_customers(world)
-    with refused(Reason.INSTRUCTION_MALFORMED, field="evidence"):
-        await Teller(world, alice, bob).ask(*asked)

@@ -5,7 +5,7 @@ from dataclasses import fields, replace
 import pytest
 
 from bank_service.admission import admit
-from bank_service.books import CASH, CLEARING
+from bank_service.books import CASH, CLEARING, RECOVERY
 from interbank.instructions import PURPOSES, Head, Instruction
 from interbank.instructions import InstructionKind as I
 from interbank.instructions import OutcomeKind as O
@@ -177,6 +177,46 @@ def test_a_first_step_needs_no_evidence(kind: I) -> None:
     admit(replace(HERE[kind], evidence=None), "NORTH")
 
 
+def test_a_cancel_may_bring_the_debit_that_it_knows_of() -> None:
+    admit(replace(HERE[I.CANCEL_CREDIT], evidence=evidence("SOUTH", O.DEBITED)), "NORTH")
+
+
 def test_settle_names_a_debit_and_needs_no_order() -> None:
     nothing = Order("", 0, "", 0, "", 0, "", "", "")
     admit(replace(HERE[I.SETTLE], order=nothing, principal=""), "NORTH")
+
+
+# --- what the books cannot hold: it would fail its whole batch, and again whenever it is asked
+
+
+def at_north(payer: int, payee: int, name: str = "alice") -> Order:
+    return Order("NORTH", payer, "NORTH", payee, name, 100, "EUR", "", "k")
+
+
+BOOKS_CANNOT_HOLD = {
+    "a transfer to the payer himself": instruct(I.BOOK_TRANSFER, at_north(1001, 1001)),
+    "money added to cash": instruct(I.ADD_MONEY, at_north(CASH, CASH), principal="bank:NORTH"),
+    "money added to clearing": instruct(I.ADD_MONEY, at_north(CASH, CLEARING), principal="bank:NORTH"),
+    "cash out of clearing": instruct(I.WITHDRAW, at_north(CLEARING, CASH, "cash"), principal="bank:NORTH"),
+    "cash out of recovery": instruct(I.WITHDRAW, at_north(RECOVERY, CASH, "cash"), principal="bank:NORTH"),
+    "cash out of nowhere": instruct(I.WITHDRAW, at_north(-9, CASH, "cash"), principal="bank:NORTH"),
+    "a deposit that says another customer paid it": instruct(I.DEPOSIT, at_north(1002, 1001)),
+    "a withdrawal that says another customer got it": instruct(I.WITHDRAW, at_north(1001, 1002, "carol")),
+    "no key": instruct(I.DEBIT, replace(ORDER, idempotency_key="")),
+    "a key that is too long": instruct(I.DEBIT, replace(ORDER, idempotency_key="k" * 129)),
+    "a reference that is too long": instruct(I.DEBIT, replace(ORDER, reference="r" * 141)),
+}
+
+
+@pytest.mark.parametrize("instruction", BOOKS_CANNOT_HOLD.values(), ids=BOOKS_CANNOT_HOLD)
+def test_what_the_books_cannot_hold_never_enters_a_batch(instruction: Instruction) -> None:
+    assert field_at_fault(instruction) == "order"
+
+
+@pytest.mark.parametrize("kind", [I.CREDIT, I.RETURN_DEBIT], ids=lambda kind: kind.name)
+@pytest.mark.parametrize("witness", ["", "EAST", "NORTH"])
+def test_evidence_is_of_the_other_bank_of_the_order(kind: I, witness: str) -> None:
+    """Stored, it is shown to that bank as a record of its own; a bank that never had it is quarantined for ever."""
+    proof = HERE[kind].evidence
+    assert proof is not None
+    assert field_at_fault(replace(HERE[kind], evidence=replace(proof, bank=witness))) == "evidence"

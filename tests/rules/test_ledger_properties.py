@@ -56,8 +56,8 @@ def test_sequences_meet_every_answer_and_every_refusal() -> None:
         for outcome in outcomes:
             assert answers[kind, outcome] >= 10, (kind.name, outcome.name, answers[kind, outcome])
     assert {reason for _, outcome, reason in met if outcome is O.REFUSED} >= {
-        "ACCOUNT_FROZEN", "GRANT_ENDED", "INSUFFICIENT_FUNDS", "OPERATOR_NOT_ADMITTED", "PAYEE_ACCOUNT_FROZEN",
-        "PAYEE_ACCOUNT_NOT_FOUND", "PAYEE_NAME_MISMATCH",
+        "ACCOUNT_FROZEN", "CASH_EXHAUSTED", "GRANT_ENDED", "INSUFFICIENT_FUNDS", "OPERATOR_NOT_ADMITTED",
+        "PAYEE_ACCOUNT_FROZEN", "PAYEE_ACCOUNT_NOT_FOUND", "PAYEE_NAME_MISMATCH",
     }  # fmt: skip
 
 
@@ -104,7 +104,7 @@ def clearing_holds_what_was_debited_and_not_returned_less_what_was_credited(hist
     returned = {row[1] for row in history.conclusions if row[2] == "RETURNED"}
     out = sum(row[13] for row in history.outcomes if row[3] == "DEBITED" and row[1] not in returned)
     into = sum(row[13] for row in history.outcomes if row[3] == "CREDITED")
-    assert history.book.accounts[CLEARING].balance == out - into
+    assert history.book.accounts[CLEARING].balance == history.opening[CLEARING] + out - into
 
 
 def open_debits_are_those_that_nothing_concluded(history: History) -> None:

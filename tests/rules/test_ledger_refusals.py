@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from bank_service.books import BALANCE_LIMIT, CASH, CLEARING, Account, Book
-from bank_service.ledger import grant_hash, payee_refusal
+from bank_service.ledger import grant_hash, payee_refusal, post
 from interbank.instructions import Instruction
 from interbank.instructions import InstructionKind as I
 from interbank.instructions import OutcomeKind as O
@@ -102,6 +102,7 @@ CLEARING_FULL = [("clearing full", "limit", fault(lambda book: change(book, CLEA
                   Reason.BALANCE_LIMIT_EXCEEDED)]  # fmt: skip
 CLEARING_LOW = [("clearing low", "low", fault(lambda book: change(book, CLEARING, balance=-FULL)),
                  Reason.BALANCE_LIMIT_EXCEEDED)]  # fmt: skip
+CASH_GONE = [("cash gone", "cash", fault(lambda book: change(book, CASH, balance=-999)), Reason.CASH_EXHAUSTED)]
 CASH_LOW = [("cash low", "low", fault(lambda book: change(book, CASH, balance=-FULL)), Reason.BALANCE_LIMIT_EXCEEDED)]
 
 Row = tuple[str, str, Fault, Reason]
@@ -110,7 +111,7 @@ IN_ORDER: dict[str, tuple[Instruction, list[Row]]] = {
     "Debit": (instruct(I.DEBIT), [*AUTHORITY, *PAYER, *CLEARING_FULL]),
     "BookTransfer": (instruct(I.BOOK_TRANSFER, WITHIN_NORTH), [*AUTHORITY, *PAYER, *PAYEE]),
     "Credit": (credit_to_north(1_000, 1002), [*CLEARING_LOW, *PAYEE]),
-    "Withdraw": (withdrawal(1_000), [*AUTHORITY, *COUNTER, *PAYER]),
+    "Withdraw": (withdrawal(1_000), [*AUTHORITY, *COUNTER, *PAYER, *CASH_GONE]),
 }
 
 
@@ -205,6 +206,14 @@ def test_an_account_may_hold_exactly_the_limit() -> None:
 def test_an_account_may_pay_its_last_unit_and_not_one_more() -> None:
     assert post_one(a_book({1001: 1_000}), instruct(I.DEBIT)).balance_after == 0
     assert post_one(a_book({1001: 999}), instruct(I.DEBIT)).reason == "INSUFFICIENT_FUNDS"
+
+
+def test_a_bank_pays_out_its_last_cash_and_none_that_came_from_another_bank() -> None:
+    book = a_book({1001: 0, 1002: 300})
+    credited, more, last = post(book, [credit_to_north(1_000), withdrawal(301, key="a"), withdrawal(300, key="b")])
+    assert credited.kind is O.CREDITED
+    assert (more.kind, more.reason) == (O.REFUSED, "CASH_EXHAUSTED")
+    assert (last.kind, book.accounts[CASH].balance) == (O.BOOKED, 0)
 
 
 def test_internal_accounts_stop_at_the_limit_on_both_sides() -> None:

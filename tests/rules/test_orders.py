@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from interbank.canonical import canonical
+from interbank.currencies import decimals
 from interbank.orders import (
     MAX_ACCOUNT,
     Order,
@@ -175,6 +176,10 @@ OUTSIDE = [
     ("minor_units", 0, Reason.AMOUNT_NOT_POSITIVE),
     ("minor_units", -1000, Reason.AMOUNT_NOT_POSITIVE),
     ("minor_units", 10**15, Reason.AMOUNT_TOO_LARGE),
+    ("currency", "", Reason.CURRENCY_UNKNOWN),
+    ("currency", "XXX", Reason.CURRENCY_UNKNOWN),
+    ("currency", "eur", Reason.CURRENCY_UNKNOWN),
+    ("currency", "EUR\n", Reason.CURRENCY_UNKNOWN),
     ("reference", "x" * 141, Reason.REFERENCE_MALFORMED),
     ("idempotency_key", "", Reason.FIELD_REQUIRED),
     ("idempotency_key", "k" * 129, Reason.KEY_MALFORMED),
@@ -201,7 +206,8 @@ def test_what_is_out_of_range_is_refused_with_its_field(field: str, value: objec
 DISGUISES = {
     "line feed": "\n", "carriage return": "\r", "tab": "\t", "NUL": "\0", "escape": "\x1b", "delete": "\x7f",
     "next line": "\x85", "C1": "\x9b", "line separator": "\u2028", "paragraph separator": "\u2029",
-    "left-to-right mark": "\u200e", "right-to-left mark": "\u200f", "right-to-left override": "\u202e",
+    "left-to-right mark": "\u200e", "right-to-left mark": "\u200f", "Arabic letter mark": "\u061c",
+    "right-to-left override": "\u202e",
     "pop directional formatting": "\u202c", "isolate": "\u2066", "pop directional isolate": "\u2069",
     "lone surrogate": "\ud800",
 }  # fmt: skip
@@ -222,7 +228,7 @@ def test_an_account_cannot_pay_itself_but_its_number_at_another_bank_may_be_paid
 
 
 def test_a_refusal_never_repeats_what_may_be_a_secret_or_endless() -> None:
-    for check, value in ((check_bank_id, "N" * 5000), (check_username, "u" * 5000)):
+    for check, value in ((check_bank_id, "N" * 5000), (check_username, "u" * 5000), (decimals, "E" * 5000)):
         with pytest.raises(Refused) as caught:
             check(value)
         assert len(caught.value.message) < 80

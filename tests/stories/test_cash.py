@@ -135,7 +135,7 @@ async def test_the_operator_adds_money_once_per_key(world: World) -> None:
         await add_money(operator, alice.accounts["NORTH"], 31_00, f"for-{alice.username}")
     with refused(Reason.ACCOUNT_NOT_FOUND, field="account"):
         await add_money(operator, 987_654, 1_00, "nowhere")
-    with refused(Reason.ACCOUNT_NOT_FOUND, field="account"):
+    with refused(Reason.ACCOUNT_NUMBER_MALFORMED, field="account"):
         await add_money(operator, -2, 1_00, "into-the-clearing-account")
 
 

@@ -1,0 +1,92 @@
+"""The gateway's pipeline beside its journal, without banks: what is durable first, and what a lost journal finds."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+
+import gateway_service.tables
+import gateway_service.views
+from gateway_service.bank_port import OpenDebit
+from gateway_service.banks import Link
+from gateway_service.directory import Directory
+from gateway_service.fencing import Fence
+from gateway_service.pipeline import Pipeline
+from gateway_service.storage import find_by_ids
+from gateway_service.transfer import State, Transfer, give_up
+from gateway_service.underway import Underway
+from interbank.instructions import OutcomeKind as O
+from interbank.orders import Order, fingerprint, transfer_id
+from interbank.storage.database import ThreadedDatabase
+from interbank.telemetry import InstructionLog
+from tests.contracts.one_bank import Watch
+from tests.instructing import NOW, ORDER, evidence
+from tests.world import make_database
+
+
+def a_transfer(order: Order = ORDER, **fields: Any) -> Transfer:
+    digest = fingerprint(order)
+    identity = transfer_id("user:alice", order.idempotency_key, digest)
+    made = Transfer(identity, digest, order, "user:alice", b"", "", patient=False, accepted_at=NOW)
+    return replace(made, **fields)
+
+
+@pytest.fixture
+async def journal(tmp_path: Path) -> AsyncIterator[ThreadedDatabase]:
+    path = tmp_path / "gateway.db"
+    tables, views = gateway_service.tables, gateway_service.views
+    make_database(path, tables.metadata, views.VIEWS, views.TRIGGERS, tables.SCHEMA_REVISION)
+    database = ThreadedDatabase(path, broken=lambda _: None)
+    yield database
+    database.close()
+
+
+def a_pipeline(database: ThreadedDatabase) -> tuple[Pipeline, Directory]:
+    """As the gateway puts it together, with links that have no connection."""
+    clock, fence = Watch(), Fence(database, b"i" * 16, lambda _: None)
+    directory: Directory
+    pipeline = Pipeline(database, lambda: directory, fence, clock)
+
+    def new_link(bank: str) -> Link:
+        def never(address: str) -> Any:
+            raise AssertionError(address)
+
+        return Link(bank, never, fence, pipeline, clock, Random(0), InstructionLog("gateway"))
+
+    directory = Directory(database, fence, clock, new_link)
+    return pipeline, directory
+
+
+async def test_a_step_back_is_not_sent_before_it_is_durable(journal: ThreadedDatabase) -> None:
+    """It stood in the line of its bank with the step before; the line looks at what it is now, not at what is saved."""
+    pipeline, directory = a_pipeline(journal)
+    underway = Underway(a_transfer(state=State.DEBITED, debit=evidence("NORTH", O.DEBITED)))
+    link = directory.link_for_driving("SOUTH")
+    link.enqueue(underway)
+    pipeline._move(underway, give_up(underway.transfer))
+    assert underway.unsaved
+    assert link._take_batch() == []
+
+
+async def test_a_debit_under_a_key_that_is_taken_again_keeps_no_other_from_being_adopted(
+    journal: ThreadedDatabase,
+) -> None:
+    """The journal was lost; alice has used the key of a payment from NORTH for another one, from EAST. Every look at
+    NORTH's open debits fails from then on, and with it NORTH's link, for ever."""
+    pipeline, directory = a_pipeline(journal)
+    again = a_transfer(replace(ORDER, payer_bank="EAST", minor_units=7))
+    lost, other = a_transfer(), a_transfer(replace(ORDER, idempotency_key="k-2"))
+    accepting = asyncio.create_task(pipeline._accept_batches())
+    await pipeline.accept([again])
+    accepting.cancel()
+
+    proof = evidence("NORTH", O.DEBITED, 11)
+    found = [OpenDebit(t.transfer_id, t.fingerprint, t.order, t.principal, proof) for t in (lost, other)]
+    await pipeline.open_debits("NORTH", found)
+    assert directory.link_for_driving("SOUTH").waiting >= 1
+    adopted = await journal.read(lambda connection: find_by_ids(connection, [other.transfer_id]))
+    assert other.transfer_id in adopted
