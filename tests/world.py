@@ -137,6 +137,14 @@ class World:
         await self.connected(*banks)
         return self
 
+    @contextlib.asynccontextmanager
+    async def running(self, *banks: str) -> AsyncIterator["World"]:
+        """Started, and stopped whatever happens: a server that is left behind would keep the tests from ending."""
+        try:
+            yield await self.start(*banks)
+        finally:
+            await self.stop()
+
     async def start_gateway(self, *, listen_banks: str = "localhost:0") -> None:
         path = self.home / "gateway" / "gateway.db"
         if not path.exists():

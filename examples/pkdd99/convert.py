@@ -6,11 +6,10 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from interbank.money import Money, parse_decimal, parse_money
+from interbank.money import MAX_MINOR_UNITS, Money, parse_money
 
 PAYERS_BANK = "PRAHA"
 CURRENCY = "CZK"
-_NOTHING = Money(0, CURRENCY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,20 +47,17 @@ def banks(orders: Iterable[StandingOrder]) -> list[str]:
     return [PAYERS_BANK, *sorted({order.payee_bank for order in orders})]
 
 
-def deposits(bank: str, orders: Iterable[StandingOrder]) -> dict[int, Money]:
-    """The accounts of a bank by number and what each begins with: a payer the sum of his orders, a payee nothing."""
-    found: dict[int, Money] = {}
+def accounts_file(bank: str, orders: Iterable[StandingOrder]) -> str:
+    """What `interbank admin open-accounts` takes: every payer with the sum of his orders, every payee with nothing."""
+    deposits: dict[int, int] = {}
     for order in orders:
         if bank == PAYERS_BANK:
-            found[order.payer_account] = found.get(order.payer_account, _NOTHING) + order.amount
+            deposits[order.payer_account] = deposits.get(order.payer_account, 0) + order.amount.minor_units
         elif bank == order.payee_bank:
-            found[order.payee_account] = _NOTHING
-    return dict(sorted(found.items()))
-
-
-def accounts_file(bank: str, orders: Iterable[StandingOrder]) -> str:
-    """What `interbank admin open-accounts` takes."""
-    rows = [(number, username(bank, number), money.decimal) for number, money in deposits(bank, orders).items()]
+            deposits[order.payee_account] = 0
+    rows = [
+        (number, username(bank, number), Money(cents, CURRENCY).decimal) for number, cents in sorted(deposits.items())
+    ]
     return _csv(("account", "username", "deposit"), rows)
 
 
@@ -85,7 +81,15 @@ def expected_totals(readme: str) -> dict[str, Money]:
     """What must arrive at each bank, as the data's own README says it."""
     _, _, listed = readme.partition("What must arrive, per bank (CZK):")
     found = re.findall(r"\b([A-Z]{2}) ([0-9]+\.[0-9]{2})\b", listed)
-    return {bank: parse_decimal(amount, CURRENCY) for bank, amount in found}
+    return {bank: Money(_minor_units(amount), CURRENCY) for bank, amount in found}
+
+
+def _minor_units(decimal: str) -> int:
+    whole, _, fraction = decimal.partition(".")
+    units = int(whole) * 100 + int(fraction)
+    if units > MAX_MINOR_UNITS:
+        raise ValueError(f"{decimal} is no total of the example")
+    return units
 
 
 def _csv(header: Iterable[str], rows: Iterable[Iterable[object]]) -> str:

@@ -1,170 +1,159 @@
 """Pays 6,471 real standing orders of one bank to accounts at thirteen others, twice, and proves where every haléř is.
 
-Every step is a command that anybody can type, and is shown. The home is kept, so a second run finds that everything was
-paid and moves nothing.
+Every step is a command that anybody can type; it is printed before it runs. The home is kept, so a second run finds
+that everything was paid and moves nothing.
 """
 
 import argparse
 import os
+import sqlite3
+import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from platformdirs import user_state_path
 
-from clients.cli.output import group_digits
-from clients.launcher.demo_accounts import FIRST_ADMIN_PASSWORD
-from clients.launcher.texts import short
-from examples.checks import check
-from examples.pkdd99.arrived import Books, read_books
 from examples.pkdd99.convert import (
     CURRENCY,
     PAYERS_BANK,
     StandingOrder,
     accounts_file,
     banks,
-    deposits,
     expected_totals,
     payments_file,
     read_orders,
 )
-from examples.stage import Stage, ended, say
-from examples.terminal import Terminal, network_of, typed
 from interbank.money import Money
 from interbank.private_files import make_private_directory
 
 DATA = Path(__file__).parent
+OPERATORS_FIRST_PASSWORD = "1234"  # noqa: S105  as every new network has it; this one listens on this computer only
+
+
+class CheckFailed(Exception):
+    """Something is not as it must be."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the example; 0 only if every total is equal and the audit is clean."""
     parser = argparse.ArgumentParser(prog="make demo-pkdd99", description=__doc__)
-    parser.add_argument("--home", type=Path, default=user_state_path("interbank") / "pkdd99", metavar="DIR")
-    terminal = Terminal(parser.parse_args(argv).home.absolute())
-    return ended(lambda: run(terminal, read_orders((DATA / "order.csv").read_text())))
-
-
-def run(terminal: Terminal, orders: Sequence[StandingOrder]) -> None:
-    """From nothing, or from where the last run ended, to the proof. Raises CheckFailed."""
-    with network_of(terminal):
-        stage, example = Stage(6), Example(terminal, orders)
-        say(f"{len(orders):,} real standing orders (PKDD'99), on {os.cpu_count()} cores. By hand:")
-        say(f"  export INTERBANK_HOME={terminal.home.directory}\n")
-        stage.play(f"{len(example.banks)} banks, a process and a database each", example.network())
-        stage.play("Their accounts, from files; each payer with the sum of his orders", example.accounts())
-        stage.play("The file of standing orders", example.paid())
-        stage.play("The same file once more", example.paid_again())
-        stage.play("What arrived, read from each bank's database", example.arrived())
-        stage.play("Proof from the files alone; no server is asked", example.proof())
-        say(
-            f"{stage.played} of {stage.steps} steps passed in {stage.seconds:.1f} s. The servers are stopped; the books"
-        )
-        say(f"stay in {short(terminal.home.directory)}, and the same command again finds nothing to pay.")
+    parser.add_argument("--home", type=Path, default=user_state_path("interbank") / "pkdd99")
+    home = parser.parse_args(argv).home.absolute()
+    example = Example(home, read_orders((DATA / "order.csv").read_text()))
+    begun = time.monotonic()
+    try:
+        example.run()
+    except CheckFailed as failed:
+        say(f"\nFAILED  {failed}\nlogs: {home / 'logs'}")
+        return 1
+    finally:
+        example.interbank("down", quiet=True, must_succeed=False)
+    say(f"\nAll of it in {time.monotonic() - begun:.1f} s. The servers are stopped; the books stay in {home}")
+    return 0
 
 
 class Example:
-    """The steps, in this order: each gives its lines as it goes on, and raises CheckFailed."""
+    """The steps of the example, on one home."""
 
-    def __init__(self, terminal: Terminal, orders: Sequence[StandingOrder]) -> None:
-        self.banks = banks(orders)
-        self._terminal = terminal
+    def __init__(self, home: Path, orders: Sequence[StandingOrder]) -> None:
+        self._home = home
         self._orders = orders
-        self._files = terminal.home.directory / "files"
+        self._banks = banks(orders)
+        self._files = home / "files"
 
-    def network(self) -> Iterator[str]:
-        """All processes, and the files for the steps that follow."""
+    def run(self) -> None:
+        """From nothing, or from where the last run ended, to the proof."""
         self._write_files()
+        say(f"[1/5] Fourteen banks, a process and a database each{' ' * 34}{self._home}")
+        self.interbank("up", "--banks", ",".join(self._banks), "--currency", CURRENCY, "--port-base", "0", "--detach")
+        self._log_in()
+        say("\n[2/5] 10,204 accounts, each payer with the sum of his orders")
+        seconds = -time.monotonic()
+        for bank in self._banks:
+            self.interbank("admin", "open-accounts", str(self._files / f"{bank}.csv"), "--bank", bank)
+        say(f"      {seconds + time.monotonic():.1f} s")
+        before = self._arrived()
+        say("\n[3/5] The file of standing orders")
+        seconds = self._pay()
+        moved = _total(self._arrived()).minor_units - _total(before).minor_units
+        say(f"      moved {Money(moved, CURRENCY)}: {len(self._orders) / seconds:,.0f} orders/s from end to end")
+        say("\n[4/5] The same file once more")
+        before = self._arrived()
+        self._pay()
+        again = _total(self._arrived()).minor_units - _total(before).minor_units
+        check("moved by the second run", Money(0, CURRENCY), Money(again, CURRENCY))
+        self._prove()
+
+    def _prove(self) -> None:
+        say("\n[5/5] Proof, from the files alone")
+        expected, arrived = expected_totals((DATA / "README.md").read_text()), self._arrived()
+        say(f"      {'bank':<6}{'must arrive':>18}{'arrived':>18}")
+        for bank in self._banks[1:]:
+            check(bank, expected[bank], arrived[bank])
+            say(f"      {bank:<6}{expected[bank].decimal:>18}{arrived[bank].decimal:>18}   equal")
+        total = sum(order.amount.minor_units for order in self._orders)
+        check("all banks", Money(total, CURRENCY), _total(arrived))
+        say(f"      {'all':<6}{Money(total, CURRENCY).decimal:>18}{_total(arrived).decimal:>18}   equal, {CURRENCY}")
+        self.interbank("audit", "reconcile", "--home", str(self._home))
+        self.interbank("audit", "verify", "--home", str(self._home))
+
+    def _pay(self) -> float:
         begun = time.monotonic()
-        words = ["--banks", ",".join(self.banks), "--currency", CURRENCY, "--port-base", "0"]
-        yield from self._types("up", *words, "--detach", told="joined")
-        yield f"  up within {time.monotonic() - begun:.1f} s, certificates and databases included if they were new"
-        self._terminal.must("ps", "--check")
-        yield from self._types("login", "--username", "admin", "--password-file", "-", given=FIRST_ADMIN_PASSWORD)
+        self.interbank("admin", "pay-file", str(self._files / "orders.csv"), "--bank", PAYERS_BANK)
+        return time.monotonic() - begun
 
-    def accounts(self) -> Iterator[str]:
-        """A file for each bank, opened in one act."""
-        accounts = 0
-        for bank in self.banks:
-            words = ("admin", "open-accounts", str(self._files / f"{bank}.csv"), "--bank", bank)
-            yield from self._types(*words)
-            expected, found = len(deposits(bank, self._orders)), self._books(bank).accounts
-            check(f"accounts of {bank}", expected, found, self._terminal.home.bank(bank).log)
-            accounts += found
-        yield f"{accounts:,} accounts"
-
-    def paid(self) -> Iterator[str]:
-        """The file, paid to its end; a run that was interrupted is gone on with."""
-        before, begun = self._credited(), time.monotonic()
-        yield from self._pay()
-        seconds, after = time.monotonic() - begun, self._credited()
-        payments = sum(after[bank].credits - before[bank].credits for bank in after)
-        yield f"moved {_total(after) + -_total(before)} in {payments:,} payments"
-        if payments:
-            yield f"{payments / seconds:,.0f} payments/s, with the command's start, the results file and all"
-
-    def paid_again(self) -> Iterator[str]:
-        """The very same command."""
-        before = self._credited()
-        yield from self._pay()
-        again = _total(self._credited()) + -_total(before)
-        check("moved by the second run", Money(0, CURRENCY), again, self._terminal.home.gateway.log)
-        yield f"moved {again}"
-
-    def arrived(self) -> Iterator[str]:
-        """A line for each bank: what its data's README expects, its entries, and what its customers have."""
-        expected, found = expected_totals((DATA / "README.md").read_text()), self._credited()
-        check("banks that the README names", self.banks[1:], sorted(expected))
-        yield f"{'bank':<6}{'accounts':>10}{'must arrive':>18}{'arrived':>18}{'customers hold':>18}"
-        for bank, books in found.items():
-            log = self._terminal.home.bank(bank).log
-            check(f"arrived at {bank}", expected[bank], books.credited, log)
-            check(f"customers of {bank} hold", expected[bank], books.held, log)
-            amounts = (expected[bank], books.credited, books.held)
-            yield f"{bank:<6}{books.accounts:>10,}{''.join(map(_column, amounts))}   equal"
-        ordered = Money(sum(order.amount.minor_units for order in self._orders), CURRENCY)
-        check("arrived at all banks", ordered, _total(found))
-        payers = self._books(PAYERS_BANK)
-        check(f"customers of {PAYERS_BANK} hold", Money(0, CURRENCY), payers.held)
-        yield f"{PAYERS_BANK:<6}{payers.accounts:>10,}{'':>36}{_column(payers.held)}   all is paid"
-        yield f"{'all':<6}{'':>10}{_column(ordered)}{_column(_total(found))}{'':>18}   equal, {CURRENCY}"
-
-    def proof(self) -> Iterator[str]:
-        """The servers are stopped; the auditor compares all files, and recomputes every number in them."""
-        yield from self._types("down")
-        for command in ("reconcile", "verify"):
-            yield from self._types("audit", command, told="RESULT")
-
-    def _pay(self) -> Iterator[str]:
-        words = ("admin", "pay-file", str(self._files / "orders.csv"), "--bank", PAYERS_BANK)
-        return self._types(*words)
-
-    def _types(self, *words: str, given: str = "", told: str = "") -> Iterator[str]:
-        """Run a command that must end well; shows it, and what it says, or only those lines that have `told` in them."""
-        yield from typed(*words)
-        answer = self._terminal.must(*words, given=given)
-        lines = f"{answer.errors}{answer.output}".splitlines()
-        yield from (f"  {line}" for line in lines if told in line)
-
-    def _credited(self) -> dict[str, Books]:
-        return {bank: self._books(bank) for bank in self.banks[1:]}
-
-    def _books(self, bank: str) -> Books:
-        return read_books(self._terminal.home.bank(bank).database)
+    def _arrived(self) -> dict[str, Money]:
+        """What every payees' bank has credited, read from its database."""
+        query = "SELECT coalesce(sum(minor_units), 0) FROM v_entries WHERE kind = 'CREDITED'"
+        found = {}
+        for bank in self._banks[1:]:
+            file = sqlite3.connect(f"file:{self._home / 'banks' / bank / 'bank.db'}?mode=ro", uri=True)
+            found[bank] = Money(file.execute(query).fetchone()[0], CURRENCY)
+            file.close()
+        return found
 
     def _write_files(self) -> None:
         make_private_directory(self._files)
-        for bank in self.banks:
+        for bank in self._banks:
             (self._files / f"{bank}.csv").write_text(accounts_file(bank, self._orders))
         (self._files / "orders.csv").write_text(payments_file(self._orders))
 
+    def _log_in(self) -> None:
+        self.interbank("login", "--username", "admin", "--password-file", "-", given=OPERATORS_FIRST_PASSWORD)
 
-def _total(found: dict[str, Books]) -> Money:
-    return Money(sum(books.credited.minor_units for books in found.values()), CURRENCY)
+    def interbank(self, *words: str, given: str = "", quiet: bool = False, must_succeed: bool = True) -> None:
+        """Run a command of the product, as a person would."""
+        if not quiet:
+            say(f"$ interbank {' '.join(words)}")
+        environment = {**os.environ, "INTERBANK_HOME": str(self._home)}
+        ran = subprocess.run(  # noqa: S603  commands of the product
+            [sys.executable, "-m", "clients.cli", *words],
+            env=environment,
+            input=given,
+            text=True,
+            capture_output=quiet,
+            check=False,
+        )
+        if must_succeed and ran.returncode:
+            raise CheckFailed(f"interbank {words[0]} ended with exit code {ran.returncode}")
 
 
-def _column(money: Money) -> str:
-    return f"{group_digits(money.decimal):>18}"
+def check(what: str, expected: Money, found: Money) -> None:
+    """Raise CheckFailed unless the two are equal."""
+    if expected != found:
+        raise CheckFailed(f"{what}: expected {expected}, found {found}")
+
+
+def say(text: str) -> None:
+    """A line for the reader, in step with the lines of the commands."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def _total(arrived: dict[str, Money]) -> Money:
+    return Money(sum(money.minor_units for money in arrived.values()), CURRENCY)
 
 
 if __name__ == "__main__":

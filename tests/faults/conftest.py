@@ -17,10 +17,8 @@ async def hurt_network(home: Path) -> AsyncIterator[World]:
     with pytest.MonkeyPatch.context() as patch:
         # A Settle waits for company, and nobody waits for it but these tests.
         patch.setattr("gateway_service.banks.SETTLE_WITHIN", 0.01)
-        world = World(home, wire=Wire())
-        await world.start("NORTH", "SOUTH")
-        yield world
-        await world.stop()
+        async with World(home, wire=Wire()).running("NORTH", "SOUTH") as world:
+            yield world
 
 
 @pytest.fixture(scope="module")

@@ -11,8 +11,7 @@ from tests.world import World
 @pytest.fixture(scope="module")
 async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
     """Two banks under one gateway. When its stories are told, the books must be right."""
-    world = await World(tmp_path_factory.mktemp("network")).start("NORTH", "SOUTH")
-    yield world
-    await world.quiet()
-    books.check(world.home)
-    await world.stop()
+    async with World(tmp_path_factory.mktemp("network")).running("NORTH", "SOUTH") as world:
+        yield world
+        await world.quiet()
+        books.check(world.home)

@@ -31,10 +31,9 @@ class LeapingClock(SystemClock):
 
 @pytest.fixture(scope="module")
 async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
-    world = World(tmp_path_factory.mktemp("network"), wire=Wire(), clock=LeapingClock())
-    await world.start("NORTH", "SOUTH")
-    yield world
-    await world.stop()
+    network = World(tmp_path_factory.mktemp("network"), wire=Wire(), clock=LeapingClock())
+    async with network.running("NORTH", "SOUTH") as world:
+        yield world
 
 
 class FirstWriteHeld:

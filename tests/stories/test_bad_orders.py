@@ -14,13 +14,13 @@ from tests.world import Caller, World
 @pytest.fixture(scope="module")
 async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
     """Two banks in euros and one in yen."""
-    world = World(tmp_path_factory.mktemp("network"), currencies={"TOKYO": "JPY"})
-    await world.start("NORTH", "SOUTH")
-    await world.start_bank("TOKYO")
-    await world.connected("TOKYO")
-    yield world
-    books.check(world.home)
-    await world.stop()
+    network = World(tmp_path_factory.mktemp("network"), currencies={"TOKYO": "JPY"})
+    async with network.running("NORTH", "SOUTH") as world:
+        await world.start_bank("TOKYO")
+        await world.connected("TOKYO")
+        yield world
+        await world.quiet()
+        books.check(world.home)
 
 
 @pytest.fixture(scope="module")

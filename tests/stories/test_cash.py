@@ -162,11 +162,10 @@ async def test_a_bank_counts_no_further_than_its_books_can(world: World, monkeyp
 @pytest.fixture(scope="module")
 async def strict_world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
     """A bank without a counter, and one that takes no acts from the network's operator."""
-    world = World(tmp_path_factory.mktemp("network"), counters_closed={"NORTH"})
-    await world.start("NORTH", "SOUTH")
-    yield world
-    books.check(world.home)
-    await world.stop()
+    network = World(tmp_path_factory.mktemp("network"), counters_closed={"NORTH"})
+    async with network.running("NORTH", "SOUTH") as world:
+        yield world
+        books.check(world.home)
 
 
 async def test_where_the_counter_is_closed_customers_move_no_cash_and_the_operator_does(strict_world: World) -> None:

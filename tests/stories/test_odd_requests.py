@@ -139,11 +139,10 @@ async def what_breaks(stub: Any, method: MethodDescriptor, token: str = "") -> l
 
 @pytest.fixture(scope="module")
 async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
-    world = await World(tmp_path_factory.mktemp("network")).start("NORTH", "SOUTH")
-    yield world
-    await world.quiet()
-    books.check(world.home)
-    await world.stop()
+    async with World(tmp_path_factory.mktemp("network")).running("NORTH", "SOUTH") as world:
+        yield world
+        await world.quiet()
+        books.check(world.home)
 
 
 @pytest.fixture(scope="module")

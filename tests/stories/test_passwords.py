@@ -134,9 +134,8 @@ async def test_a_password_is_set_for_an_account_that_there_is(world: World) -> N
 @pytest.fixture
 async def fresh_world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
     """A network whose operator still has his first password."""
-    world = await World(tmp_path_factory.mktemp("network")).start()
-    yield world
-    await world.stop()
+    async with World(tmp_path_factory.mktemp("network")).running() as world:
+        yield world
 
 
 async def test_the_operators_new_password_replaces_1234_and_ends_his_other_sessions(fresh_world: World) -> None:

@@ -24,10 +24,9 @@ class LeapingClock(SystemClock):
 
 @pytest.fixture(scope="module")
 async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
-    world = World(tmp_path_factory.mktemp("network"), clock=LeapingClock(), idle_limit_days=30)
-    await world.start("NORTH")
-    yield world
-    await world.stop()
+    network = World(tmp_path_factory.mktemp("network"), clock=LeapingClock(), idle_limit_days=30)
+    async with network.running("NORTH") as world:
+        yield world
 
 
 async def asks(caller: Caller) -> None:

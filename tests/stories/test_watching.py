@@ -13,12 +13,10 @@ from tests.world import World, an_order
 
 @pytest.fixture(scope="module")
 async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
-    world = World(tmp_path_factory.mktemp("network"), wire=Wire())
-    await world.start("NORTH", "SOUTH")
-    yield world
-    await world.quiet()
-    books.check(world.home)
-    await world.stop()
+    async with World(tmp_path_factory.mktemp("network"), wire=Wire()).running("NORTH", "SOUTH") as world:
+        yield world
+        await world.quiet()
+        books.check(world.home)
 
 
 async def test_a_watcher_sees_every_state_to_the_end(world: World) -> None:
