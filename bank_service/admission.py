@@ -16,7 +16,9 @@ _EVIDENCE = {
     InstructionKind.CREDIT: {OutcomeKind.DEBITED},
     InstructionKind.RETURN_DEBIT: {OutcomeKind.REFUSED, OutcomeKind.CANCELLED, OutcomeKind.FINGERPRINT_MISMATCH},
     InstructionKind.SETTLE: {OutcomeKind.CREDITED},
+    InstructionKind.CANCEL_CREDIT: {OutcomeKind.DEBITED},
 }
+_MAY_LACK_EVIDENCE = {InstructionKind.CANCEL_CREDIT}
 
 
 def admit(instruction: Instruction, bank: str) -> None:
@@ -24,13 +26,14 @@ def admit(instruction: Instruction, bank: str) -> None:
     the evidence its kind needs. Raises Refused(INSTRUCTION_MALFORMED)."""
     if len(instruction.transfer_id) != 16 or len(instruction.fingerprint) != 32:
         raise _malformed("transfer_id", "transfer id or fingerprint has a wrong length")
-    _admit_evidence(instruction)
     if instruction.kind is InstructionKind.SETTLE:
+        _admit_evidence(instruction)
         return  # it names a debit that this bank has, order and all
     order = instruction.order
     if not 0 < order.minor_units <= MAX_MINOR_UNITS:
         raise _malformed("minor_units", "the amount is out of range")
     _admit_place(instruction.kind, order, bank)
+    _admit_evidence(instruction)
     if not 1 <= len(order.idempotency_key) <= MAX_KEY or len(order.reference) > MAX_REFERENCE:
         raise _malformed("order", "key or reference is longer than the books hold")
     expected = fingerprint(order, PURPOSES.get(instruction.kind, Purpose.TRANSFER))
@@ -38,18 +41,18 @@ def admit(instruction: Instruction, bank: str) -> None:
         raise _malformed("fingerprint", "the fingerprint is not that of the order")
     if instruction.transfer_id != transfer_id(instruction.principal, order.idempotency_key, expected):
         raise _malformed("transfer_id", "the transfer id is not that of the order")
-    witness = order.payer_bank if instruction.kind is InstructionKind.CREDIT else order.payee_bank
-    if instruction.kind in _EVIDENCE and instruction.evidence and instruction.evidence.bank != witness:
+    witness = order.payer_bank if instruction.kind in _AT_PAYEE else order.payee_bank
+    if instruction.evidence is not None and instruction.evidence.bank != witness:
         raise _malformed("evidence", f"the evidence is not {witness}'s")
 
 
 def _admit_evidence(instruction: Instruction) -> None:
-    wanted = _EVIDENCE.get(instruction.kind)
-    if wanted is None:
+    """Evidence is stored, and counts as a position of the bank that it names: none is believed that is not due."""
+    wanted, evidence = _EVIDENCE.get(instruction.kind, set()), instruction.evidence
+    if evidence is None and (not wanted or instruction.kind in _MAY_LACK_EVIDENCE):
         return
-    evidence = instruction.evidence
     if evidence is None or evidence.kind not in wanted or len(evidence.head.chain_hash) != 32:
-        raise _malformed("evidence", f"{instruction.kind.name} lacks the other bank's outcome")
+        raise _malformed("evidence", f"{instruction.kind.name} lacks the other bank's outcome, or brings one not due")
 
 
 def _admit_place(kind: InstructionKind, order: Order, bank: str) -> None:

@@ -79,6 +79,9 @@ _GRANTS = select(grants.c.grant_hash, grants.c.account, grants.c.username, grant
     grants.c.grant_hash.in_(bindparam("hashes", expanding=True))
 )
 
+_KEYS_AT_ONCE = 10_000
+"""SQLite takes 250,000 values in one statement, and two stand for each key."""
+
 _SEE_HEAD = text(
     "INSERT INTO counterpart_heads (bank, record_id, chain_hash) VALUES (:bank, :record_id, :chain_hash) "
     "ON CONFLICT (bank) DO UPDATE SET record_id = excluded.record_id, chain_hash = excluded.chain_hash "
@@ -137,8 +140,8 @@ def load_accounts(connection: Connection, book: Book, numbers: Iterable[int]) ->
 def load_keys(connection: Connection, book: Book, keys: Iterable[tuple[str, str]]) -> None:
     """Add to the Book which of these principals' keys belong to an order already."""
     wanted = list(keys)
-    if wanted:
-        for principal, key, transfer_id in connection.execute(_KEYS, {"keys": wanted}):
+    for start in range(0, len(wanted), _KEYS_AT_ONCE):
+        for principal, key, transfer_id in connection.execute(_KEYS, {"keys": wanted[start : start + _KEYS_AT_ONCE]}):
             book.keys[principal, key] = transfer_id
 
 

@@ -12,8 +12,8 @@ from interbank.refusals import Kind, Reason, Refused
 DOMAIN = "interbank"
 """ErrorInfo.domain of every error of ours."""
 
-MAX_WORDS = 500
-"""Characters of a message on the wire: all details of a status travel in metadata, which is small."""
+MAX_WORDS = 300
+"""Bytes of a message on the wire: all details of a status travel in metadata, which is small."""
 
 _CODES = {kind: getattr(grpc.StatusCode, kind.value) for kind in Kind}
 _UNEXPLAINED = {
@@ -28,18 +28,16 @@ def to_status(refused: Refused, request_id: str) -> status_pb2.Status:
     code: grpc.StatusCode = _CODES[refused.reason.kind]
     info = error_details_pb2.ErrorInfo(reason=refused.reason.name, domain=DOMAIN)
     if refused.hint:
-        info.metadata["hint"] = refused.hint[:MAX_WORDS]
+        info.metadata["hint"] = _cut(refused.hint)
     details = [info, error_details_pb2.RequestInfo(request_id=request_id)]
     if refused.field:
-        violation = error_details_pb2.BadRequest.FieldViolation(
-            field=refused.field, description=refused.message[:MAX_WORDS]
-        )
+        violation = error_details_pb2.BadRequest.FieldViolation(field=refused.field, description=_cut(refused.message))
         details.append(error_details_pb2.BadRequest(field_violations=[violation]))
     if refused.reason.try_again:
         delay = duration_pb2.Duration()
         delay.FromMilliseconds(refused.retry_after_ms or 1000)
         details.append(error_details_pb2.RetryInfo(retry_delay=delay))
-    status = status_pb2.Status(code=code.value[0], message=refused.message[:MAX_WORDS])
+    status = status_pb2.Status(code=code.value[0], message=_cut(refused.message))
     for detail in details:
         packed = any_pb2.Any()
         packed.Pack(detail)
@@ -47,11 +45,18 @@ def to_status(refused: Refused, request_id: str) -> status_pb2.Status:
     return status
 
 
+def _cut(words: str) -> str:
+    return words.encode()[:MAX_WORDS].decode(errors="ignore")
+
+
 def from_rpc_error(error: grpc.RpcError) -> Refused:
     """The refusal that a failed call brought; one made from the status code where the other side was not ours."""
     if not isinstance(error, grpc.Call | grpc.aio.AioRpcError):
         return _without_details(error)
-    status = rpc_status.from_call(cast(grpc.Call, error))
+    try:
+        status = rpc_status.from_call(cast(grpc.Call, error))
+    except ValueError:  # somebody between changed the code, and the details contradict it
+        status = None
     return _without_details(error) if status is None else _from_status(status, error)
 
 

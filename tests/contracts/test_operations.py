@@ -139,6 +139,13 @@ async def test_an_older_gateway_is_fenced_out(bank: OneBank, epoch: int, instanc
     assert [o.kind for o in await bank.bank.post(present, [debit(1, "k")])] == [O.DEBITED]
 
 
+async def test_an_epoch_belongs_to_the_process_that_took_it(bank: OneBank) -> None:
+    await bank.open_session(6, OTHER)
+    with refused(Reason.EPOCH_SUPERSEDED):
+        await bank.open_session(6, INSTANCE)
+    await bank.open_session(6, OTHER)
+
+
 async def test_the_fence_outlives_a_restart_of_the_bank(tmp_path: Path) -> None:
     first = OneBank(tmp_path / "bank.db")
     await first.bank.found()
@@ -190,10 +197,12 @@ async def test_a_bank_that_was_restored_from_an_old_copy_is_quarantined_and_exec
     restored.stop()
 
 
-async def test_a_bank_with_another_record_of_that_number_is_quarantined(bank: OneBank) -> None:
+async def test_a_bank_with_another_record_of_that_number_is_quarantined_and_its_session_is_over(bank: OneBank) -> None:
     (outcome,) = await bank.post(debit(1, "a"))
     with refused(Reason.BANK_QUARANTINED):
         await bank.open_session(heads=[Head(outcome.head.record_id, b"\0" * 32)])
+    with refused(Reason.SESSION_SUPERSEDED):
+        await bank.post(debit(1, "b"))
 
 
 async def test_a_quarantined_bank_still_fences_and_opens_when_the_right_file_is_back(bank: OneBank) -> None:
