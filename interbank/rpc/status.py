@@ -12,7 +12,7 @@ from interbank.refusals import Kind, Reason, Refused
 DOMAIN = "interbank"
 """ErrorInfo.domain of every error of ours."""
 
-MAX_WORDS = 300
+MAX_WORDS = 450
 """Bytes of a message on the wire: all details of a status travel in metadata, which is small."""
 
 _CODES = {kind: getattr(grpc.StatusCode, kind.value) for kind in Kind}
