@@ -24,7 +24,7 @@ from bank_service.tables import (
     records,
 )
 from interbank.instructions import NO_HEAD, Head, Instruction, OutcomeKind
-from interbank.storage.rows import delete_rows, insert_rows, update_rows
+from interbank.storage.rows import delete_rows, in_parts, insert_rows, update_rows
 
 _concluding = records.alias("concluding")
 _returning = entries.alias("return_entry")
@@ -79,9 +79,6 @@ _GRANTS = select(grants.c.grant_hash, grants.c.account, grants.c.username, grant
     grants.c.grant_hash.in_(bindparam("hashes", expanding=True))
 )
 
-_KEYS_AT_ONCE = 10_000
-"""SQLite takes 250,000 values in one statement, and two stand for each key."""
-
 _SEE_HEAD = text(
     "INSERT INTO counterpart_heads (bank, record_id, chain_hash) VALUES (:bank, :record_id, :chain_hash) "
     "ON CONFLICT (bank) DO UPDATE SET record_id = excluded.record_id, chain_hash = excluded.chain_hash "
@@ -131,17 +128,15 @@ def _touched(book: Book, instructions: Iterable[Instruction]) -> set[int]:
 
 def load_accounts(connection: Connection, book: Book, numbers: Iterable[int]) -> None:
     """Add these accounts to the Book, as far as they exist."""
-    wanted = list(numbers)
-    if wanted:
-        for row in connection.execute(_ACCOUNTS, {"numbers": wanted}):
+    for part in in_parts(numbers):
+        for row in connection.execute(_ACCOUNTS, {"numbers": part}):
             book.accounts[row.account] = Account(*row)
 
 
 def load_keys(connection: Connection, book: Book, keys: Iterable[tuple[str, str]]) -> None:
     """Add to the Book which of these principals' keys belong to an order already."""
-    wanted = list(keys)
-    for start in range(0, len(wanted), _KEYS_AT_ONCE):
-        for principal, key, transfer_id in connection.execute(_KEYS, {"keys": wanted[start : start + _KEYS_AT_ONCE]}):
+    for part in in_parts(keys):
+        for principal, key, transfer_id in connection.execute(_KEYS, {"keys": part}):
             book.keys[principal, key] = transfer_id
 
 

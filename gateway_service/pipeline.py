@@ -39,11 +39,19 @@ PATIENCE = 10.0
 TICK = 0.25
 """Seconds between two looks at what waits."""
 
+MAX_ACCEPTING = 20_000
+"""Orders that may wait to be written into the journal."""
+
+_ACCEPTED_AT_ONCE = 2_000
+"""Orders in one commit of the journal, about: a call's orders stay together."""
+
 _SAVE_AGAIN_AFTER = 0.5
 """Seconds to wait after the journal failed to write, before it is tried again."""
 
 Known = Underway | Transfer
 """A transfer that is on its way, or one that is final."""
+
+_Accepting = tuple[Sequence[Transfer], "asyncio.Future[list[Known | Refused]]"]
 
 
 class Pipeline:
@@ -61,7 +69,7 @@ class Pipeline:
         self._fence = fence
         self._clock = clock
         self._underway: dict[bytes, Underway] = {}
-        self._accepting: list[tuple[Sequence[Transfer], asyncio.Future[list[Known | Refused]]]] = []
+        self._accepting: list[_Accepting] = []
         self._accept_wake = asyncio.Event()
         self._unsaved: dict[bytes, Underway] = {}
         self._save_wake = asyncio.Event()
@@ -78,7 +86,7 @@ class Pipeline:
         return list(self._underway.values())
 
     def require_room(self, bank: str, field: str) -> None:
-        """Refuse an order before it is accepted when too many wait for one of its banks: GATEWAY_OVERLOADED."""
+        """Refuse an order before it is accepted when many wait for one of its banks: Refused(GATEWAY_OVERLOADED)."""
         if self._directory().link(bank, field).waiting >= MAX_WAITING:
             raise Refused(Reason.GATEWAY_OVERLOADED, f"too many payments wait for {bank}", retry_after_ms=500)
 
@@ -86,8 +94,11 @@ class Pipeline:
         """Write orders into the journal and set them on their way; for each what it became.
 
         A known order is what it was: the transfer on its way, or its final one. A key that belongs to another order is
-        Refused(IDEMPOTENCY_KEY_REUSED), or ORDER_IN_PROGRESS while nothing is known of that other order yet.
+        Refused(IDEMPOTENCY_KEY_REUSED), or ORDER_IN_PROGRESS while nothing is known of that other order yet. Raises
+        Refused(GATEWAY_OVERLOADED) when too many wait already, and what the journal's Database raises.
         """
+        if sum(len(waiting) for waiting, _ in self._accepting) + len(transfers) > MAX_ACCEPTING:
+            raise Refused(Reason.GATEWAY_OVERLOADED, "too many orders wait for the journal", retry_after_ms=500)
         accepted: asyncio.Future[list[Known | Refused]] = asyncio.get_running_loop().create_future()
         self._accepting.append((transfers, accepted))
         self._accept_wake.set()
@@ -212,13 +223,22 @@ class Pipeline:
         while True:
             await self._accept_wake.wait()
             self._accept_wake.clear()
-            batch, self._accepting = self._accepting, []
-            if batch:
-                await self._accept(batch)
+            while self._accepting:
+                await self._accept(self._take_accepting())
 
-    async def _accept(
-        self, batch: Sequence[tuple[Sequence[Transfer], "asyncio.Future[list[Known | Refused]]"]]
-    ) -> None:
+    def _take_accepting(self) -> list[_Accepting]:
+        """The oldest that wait, as many as fit into one commit and at least one."""
+        batch: list[_Accepting] = []
+        size = 0
+        for waiting in self._accepting:
+            batch.append(waiting)
+            size += len(waiting[0])
+            if size >= _ACCEPTED_AT_ONCE:
+                break
+        del self._accepting[: len(batch)]
+        return batch
+
+    async def _accept(self, batch: Sequence[_Accepting]) -> None:
         candidates = [transfer for transfers, _ in batch for transfer in transfers]
         try:
             rows = await self._database.write(lambda connection: _accept(connection, candidates))

@@ -9,7 +9,7 @@ from gateway_service.tables import banks, transfers
 from gateway_service.transfer import State, Transfer
 from interbank.instructions import Evidence, Head, OutcomeKind
 from interbank.orders import Order
-from interbank.storage.rows import insert_rows, update_rows
+from interbank.storage.rows import in_parts, insert_rows, update_rows
 
 _COLUMNS = (
     transfers.c.transfer_id,
@@ -64,14 +64,14 @@ _SEE_HEAD = text(
 
 def find_by_keys(connection: Connection, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Transfer]:
     """The transfers of these (principal, key) pairs, as far as they are known."""
-    rows = connection.execute(_BY_KEYS, {"keys": list(keys)})
-    found = [_transfer(row) for row in rows]
+    found = [_transfer(row) for part in in_parts(keys) for row in connection.execute(_BY_KEYS, {"keys": part})]
     return {(transfer.principal, transfer.order.idempotency_key): transfer for transfer in found}
 
 
 def find_by_ids(connection: Connection, ids: Iterable[bytes]) -> dict[bytes, Transfer]:
     """The transfers of these ids, as far as they are known."""
-    return {row.transfer_id: _transfer(row) for row in connection.execute(_BY_IDS, {"ids": list(ids)})}
+    found = [_transfer(row) for part in in_parts(ids) for row in connection.execute(_BY_IDS, {"ids": part})]
+    return {transfer.transfer_id: transfer for transfer in found}
 
 
 def find_by_prefix(

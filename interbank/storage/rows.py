@@ -5,16 +5,27 @@ executemany, makes a writing thread queue for the lock a thousand times per batc
 of many rows is one step. Their numbers are few and fixed, so that the driver finds each statement prepared.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
-from itertools import chain
-from typing import Any
+from itertools import chain, islice
+from typing import Any, TypeVar
 
 from sqlalchemy import Column, Connection, Table
 
 Row = tuple[Any, ...]
+T = TypeVar("T")
 
 _CHUNKS = (64, 8, 1)
+
+_VALUES_AT_ONCE = 10_000
+"""Far fewer than the 32,766 parameters that SQLite takes in one statement, even where two stand for one value."""
+
+
+def in_parts(values: Iterable[T]) -> Iterator[list[T]]:
+    """The values in lists that are short enough for the IN of one SELECT."""
+    rest = iter(values)
+    while part := list(islice(rest, _VALUES_AT_ONCE)):
+        yield part
 
 
 def insert_rows(connection: Connection, table: Table, rows: Sequence[Row]) -> None:

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection
 
 from bank_service.account_acts import NewAccount
 from interbank.instructions import InstructionKind as I
@@ -89,6 +90,20 @@ async def test_one_breach_opens_none(bank: OneBank, wanted: Sequence[NewAccount]
     with refused(reason, field=field):
         await open_accounts(bank, new(50, "zoe", 5), *wanted, new(51, "yan"))
     assert (bank.sql("SELECT count(*) FROM records"), bank.balances()) == before
+
+
+async def test_a_large_file_of_users_at_other_numbers_is_refused_for_what_is_wrong(bank: OneBank) -> None:
+    """Fifty thousand lines, more questions than SQLite takes values in one statement."""
+
+    def fifty_thousand_open_accounts(connection: Connection) -> None:
+        connection.exec_driver_sql(
+            "INSERT INTO accounts WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 50000) "
+            "SELECT 2000 + i, 'customer', 'user' || i, 'EUR', 'OPEN', 0 FROM n"
+        )
+
+    await bank.database.write(fifty_thousand_open_accounts)
+    with refused(Reason.USER_HAS_ACCOUNT):
+        await bank.acts.open_accounts([new(900_000 + n, f"user{n}", 5) for n in range(1, 50_001)], "admin")
 
 
 async def test_a_deposit_below_zero_is_refused(bank: OneBank) -> None:

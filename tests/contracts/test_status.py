@@ -102,6 +102,20 @@ async def test_words_that_are_too_long_are_cut_and_not_what_they_say(length: int
     assert (refused.message[:400], refused.hint[:400]) == ("B" * 400, "H" * 400)
 
 
+@pytest.mark.parametrize("character", ["家", "🏦"])
+async def test_words_in_any_script_are_cut_short_enough(character: str) -> None:
+    """Each is sent in bytes, the message once with a percent sign for each. What is a little too large for a client is
+    refused by it now and then, so once proves nothing."""
+
+    async def answer(_: bytes, __: Any) -> bytes:
+        raise Refused(Reason.UNKNOWN_BANK, character * 500, field="bank", hint=character * 500)
+
+    async with standing({"Refuse": unary(answer)}) as address:
+        for _ in range(40):
+            refused = await refused_with(address, b"")
+            assert (refused.reason, refused.message[:100]) == (Reason.UNKNOWN_BANK, character * 100)
+
+
 # --- what is not ours
 
 
@@ -161,6 +175,13 @@ def test_a_bare_status_says_no_more_than_that_nobody_answered(code: grpc.StatusC
 def test_why_nobody_answered_is_said_without_addresses(details: str, words: str) -> None:
     none = grpc.aio.Metadata()
     assert cause(grpc.aio.AioRpcError(grpc.StatusCode.UNAVAILABLE, none, none, details=details)) == words
+
+
+def test_a_status_that_contradicts_its_details_is_some_refusal_too() -> None:
+    """Whoever stands between may change the code; from_rpc_error always returns a refusal."""
+    packed = (("grpc-status-details-bin", b"\x08\x05"),)  # google.rpc.Status{code: NOT_FOUND}
+    error = grpc.aio.AioRpcError(grpc.StatusCode.UNAVAILABLE, grpc.aio.Metadata(), grpc.aio.Metadata(*packed))
+    assert from_rpc_error(error).reason is Reason.GATEWAY_UNREACHABLE
 
 
 def test_every_failed_call_is_some_refusal() -> None:

@@ -4,10 +4,13 @@ import asyncio
 
 import pytest
 
+from gateway_service.transfer import Transfer
 from interbank.instructions import InstructionKind
-from interbank.refusals import Reason
+from interbank.orders import Order, fingerprint, transfer_id
+from interbank.refusals import Reason, Refused
 from protos.v1 import order_pb2
 from tests import books
+from tests.disasters import lose_journal
 from tests.refusing import refused
 from tests.world import Caller, World, an_order
 
@@ -46,6 +49,24 @@ async def test_too_many_that_wait_for_a_bank_refuse_the_next_before_it_is_accept
     await world.quiet()
     assert await bob.balance("SOUTH") == 5
     books.check(world.home)
+
+
+@pytest.mark.slow
+async def test_a_burst_of_full_requests_is_taken_or_refused_as_too_much_and_breaks_nothing(world: World) -> None:
+    """130 SubmitTransfers of 1,000 orders that arrive while one commit runs: fewer than the calls the server admits."""
+    world.wire.hold_request(InstructionKind.DEBIT)
+    pipeline = world.gateway.server._pipeline
+    batches = [[candidate(1000 * call + n) for n in range(1000)] for call in range(130)]
+
+    answers = await asyncio.gather(*(pipeline.accept(batch) for batch in batches), return_exceptions=True)
+
+    broken = [
+        answer
+        for answer in answers
+        if isinstance(answer, BaseException) and not (isinstance(answer, Refused) and answer.reason.try_again)
+    ]
+    assert not broken
+    await lose_journal(world)
 
 
 async def test_a_journal_that_takes_nothing_accepts_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -115,3 +136,10 @@ async def fill_disk(database: object) -> None:
 
 async def free_disk(database: object) -> None:
     await database.write(lambda connection: connection.exec_driver_sql("PRAGMA max_page_count = 1000000").scalar_one())
+
+
+def candidate(n: int) -> Transfer:
+    order = Order("NORTH", 1001, "SOUTH", 1001, "bob", 1, "EUR", "", f"burst-{n}")
+    digest = fingerprint(order)
+    identity = transfer_id("user:alice", order.idempotency_key, digest)
+    return Transfer(identity, digest, order, "user:alice", b"", "", patient=True, accepted_at=1)

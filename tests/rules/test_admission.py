@@ -6,7 +6,7 @@ import pytest
 
 from bank_service.admission import admit
 from bank_service.books import CASH, CLEARING, RECOVERY
-from interbank.instructions import PURPOSES, Head, Instruction
+from interbank.instructions import PURPOSES, Evidence, Head, Instruction
 from interbank.instructions import InstructionKind as I
 from interbank.instructions import OutcomeKind as O
 from interbank.money import MAX_MINOR_UNITS
@@ -220,3 +220,17 @@ def test_evidence_is_of_the_other_bank_of_the_order(kind: I, witness: str) -> No
     proof = HERE[kind].evidence
     assert proof is not None
     assert field_at_fault(replace(HERE[kind], evidence=replace(proof, bank=witness))) == "evidence"
+
+
+FALSE = {
+    "of a third bank": evidence("EAST", O.DEBITED),
+    "of another outcome": evidence("SOUTH", O.CREDITED),
+    "of no record": Evidence("SOUTH", O.DEBITED, Head(10**15, b"")),
+}
+
+
+@pytest.mark.parametrize("proof", FALSE.values(), ids=FALSE)
+@pytest.mark.parametrize("kind", [I.DEBIT, I.BOOK_TRANSFER, I.DEPOSIT, I.CANCEL_CREDIT], ids=lambda kind: kind.name)
+def test_evidence_that_is_not_needed_is_not_believed_either(kind: I, proof: Evidence) -> None:
+    """It is stored and counts as a position of that bank, which is quarantined for ever if it never had it."""
+    assert field_at_fault(replace(HERE[kind], evidence=proof)) == "evidence"
