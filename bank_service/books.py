@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from interbank.canonical import canonical
 from interbank.instructions import Evidence, Head, Instruction, InstructionKind, Outcome, OutcomeKind
+from interbank.values import value
 
 CASH, CLEARING, RECOVERY = -1, -2, -3
 INTERNAL_ACCOUNTS = {CASH: "cash", CLEARING: "clearing", RECOVERY: "recovery"}
@@ -29,7 +30,7 @@ Row = tuple[Cell, ...]
 _NO_ENTRY: Row = (None, None, None, None, None)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Account:
     """An account as it stands: `balance` in minor units, credits minus debits."""
 
@@ -45,7 +46,7 @@ class Account:
         return Account(self.number, self.kind, self.username, self.currency, self.status, self.balance + minor_units)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Grant:
     """A customer's access, as the bank stored it. Times in microseconds."""
 
@@ -55,7 +56,7 @@ class Grant:
     ended: bool
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Entry:
     """A movement of money from the debit account to the credit account, with both balances as it left them."""
 
@@ -72,7 +73,7 @@ class Entry:
         return self.debit_balance_after if self.debit_account >= 0 else self.credit_balance_after
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Decision:
     """The first outcome under a transfer's id, refusals and tombstones included; or how a debit was concluded."""
 

@@ -4,11 +4,10 @@ Set-based: the number of statements does not depend on the size of the batch. Pl
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
-from sqlalchemy import Connection, bindparam, select, text, tuple_
+from sqlalchemy import Connection, func, literal_column, select, text, tuple_
 
-from bank_service.books import CASH, CLEARING, Account, Book, Decision, Gathered, Grant
+from bank_service.books import CASH, CLEARING, HOLDS_KEY, Account, Book, Decision, Gathered, Grant
 from bank_service.ledger import grant_hash
 from bank_service.settings import BankSettings
 from bank_service.tables import (
@@ -24,17 +23,23 @@ from bank_service.tables import (
     records,
 )
 from interbank.instructions import NO_HEAD, Head, Instruction, OutcomeKind
-from interbank.storage.rows import delete_rows, in_parts, insert_rows, update_rows
+from interbank.storage.rows import delete_rows, insert_rows, update_rows
+from interbank.storage.statements import VALUES, Lookup, Statement
 
 _concluding = records.alias("concluding")
 _returning = entries.alias("return_entry")
 
-_LAST_RECORD = select(records.c.record_id, records.c.chain_hash, records.c.recorded_at).order_by(
-    records.c.record_id.desc()
+_LAST = Statement(
+    select(
+        records.c.record_id,
+        records.c.chain_hash,
+        records.c.recorded_at,
+        select(func.coalesce(func.max(entries.c.entry_id), 0)).scalar_subquery(),
+    )
+    .order_by(records.c.record_id.desc())
+    .limit(literal_column("1"))
 )
-_LAST_ENTRY = select(entries.c.entry_id).order_by(entries.c.entry_id.desc())
-
-_DECISIONS = (
+_DECISIONS = Lookup(
     select(
         outcomes.c.transfer_id,
         outcomes.c.outcome,
@@ -47,11 +52,11 @@ _DECISIONS = (
         entries.c.debit_account,
         entries.c.debit_balance_after,
         entries.c.credit_balance_after,
-        conclusions.c.outcome.label("conclusion"),
-        _concluding.c.record_id.label("concluding_record_id"),
-        _concluding.c.chain_hash.label("concluding_chain_hash"),
-        _returning.c.entry_id.label("returning_entry_id"),
-        _returning.c.credit_balance_after.label("returning_balance_after"),
+        conclusions.c.outcome,
+        _concluding.c.record_id,
+        _concluding.c.chain_hash,
+        _returning.c.entry_id,
+        _returning.c.credit_balance_after,
     )
     .select_from(
         outcomes.join(records, records.c.record_id == outcomes.c.record_id)
@@ -60,59 +65,65 @@ _DECISIONS = (
         .outerjoin(_concluding, _concluding.c.record_id == conclusions.c.record_id)
         .outerjoin(_returning, _returning.c.record_id == conclusions.c.record_id)
     )
-    .where(outcomes.c.transfer_id.in_(bindparam("ids", expanding=True)))
+    .where(outcomes.c.transfer_id.in_(VALUES))
 )
-_KEYS = select(outcomes.c.principal, outcomes.c.idempotency_key, outcomes.c.transfer_id).where(
-    tuple_(outcomes.c.principal, outcomes.c.idempotency_key).in_(bindparam("keys", expanding=True)),
-    # Word for word as in the index, and not as parameters: else SQLite reads the whole table.
-    text(HOLDS_KEY_SQL),
+_KEYS = Lookup(
+    select(outcomes.c.principal, outcomes.c.idempotency_key, outcomes.c.transfer_id).where(
+        tuple_(outcomes.c.principal, outcomes.c.idempotency_key).in_(VALUES),
+        # Word for word as in the index, and not as parameters: else SQLite reads the whole table.
+        text(HOLDS_KEY_SQL),
+    )
 )
-_ACCOUNTS = select(
-    accounts.c.account,
-    accounts.c.kind,
-    accounts.c.username,
-    accounts.c.currency,
-    accounts.c.status,
-    accounts.c.balance,
-).where(accounts.c.account.in_(bindparam("numbers", expanding=True)))
-_GRANTS = select(grants.c.grant_hash, grants.c.account, grants.c.username, grants.c.ends_at, grants.c.ended_at).where(
-    grants.c.grant_hash.in_(bindparam("hashes", expanding=True))
+_ACCOUNTS = Lookup(
+    select(
+        accounts.c.account,
+        accounts.c.kind,
+        accounts.c.username,
+        accounts.c.currency,
+        accounts.c.status,
+        accounts.c.balance,
+    ).where(accounts.c.account.in_(VALUES))
+)
+_GRANTS = Lookup(
+    select(grants.c.grant_hash, grants.c.account, grants.c.username, grants.c.ends_at, grants.c.ended_at).where(
+        grants.c.grant_hash.in_(VALUES)
+    )
 )
 
-_SEE_HEAD = text(
-    "INSERT INTO counterpart_heads (bank, record_id, chain_hash) VALUES (:bank, :record_id, :chain_hash) "
-    "ON CONFLICT (bank) DO UPDATE SET record_id = excluded.record_id, chain_hash = excluded.chain_hash "
-    "WHERE excluded.record_id > counterpart_heads.record_id"
+_SEE_HEAD = Statement(
+    text(
+        "INSERT INTO counterpart_heads (bank, record_id, chain_hash) VALUES (:bank, :record_id, :chain_hash) "
+        "ON CONFLICT (bank) DO UPDATE SET record_id = excluded.record_id, chain_hash = excluded.chain_hash "
+        "WHERE excluded.record_id > counterpart_heads.record_id"
+    )
 )
 
 
 def load_book(connection: Connection, settings: BankSettings, now: int) -> Book:
-    """A Book that holds the bank's head and its internal accounts, dated not before the last record."""
-    last = connection.execute(_LAST_RECORD.limit(1)).first()
-    last_entry_id = connection.execute(_LAST_ENTRY.limit(1)).scalar() or 0
-    head = Head(last.record_id, last.chain_hash) if last else NO_HEAD
-    book = Book(
+    """A Book that holds the bank's head, dated not before the last record."""
+    last = _LAST.rows(connection)
+    record_id, chain_hash, recorded_at, last_entry_id = last[0] if last else (0, b"", 0, 0)
+    return Book(
         bank=settings.bank,
         currency=settings.currency,
         counter_open=settings.counter_open,
         operator_admitted=settings.operator_admitted,
-        now=max(now, last.recorded_at) if last else now,
-        head=head,
+        now=max(now, recorded_at),
+        head=Head(record_id, chain_hash) if record_id else NO_HEAD,
         last_entry_id=last_entry_id,
     )
-    load_accounts(connection, book, (CASH, CLEARING))
-    return book
 
 
 def load_batch(connection: Connection, book: Book, instructions: Sequence[Instruction]) -> None:
     """Add to the Book all that these instructions may look at."""
     _load_decisions(connection, book, [instruction.transfer_id for instruction in instructions])
-    load_keys(connection, book, [(i.principal, i.order.idempotency_key) for i in instructions if i.order.payer_bank])
-    load_accounts(connection, book, _touched(book, instructions))
+    load_keys(connection, book, [(i.principal, i.order.idempotency_key) for i in instructions if i.kind in HOLDS_KEY])
+    touched = _touched(book, instructions)
+    if touched:
+        load_accounts(connection, book, touched)
     hashes = {grant_hash(instruction.grant) for instruction in instructions if instruction.grant}
-    if hashes:
-        for row in connection.execute(_GRANTS, {"hashes": list(hashes)}):
-            book.grants[row.grant_hash] = Grant(row.account, row.username, row.ends_at, row.ended_at is not None)
+    for hashed, account, username, ends_at, ended_at in _GRANTS.rows(connection, hashes):
+        book.grants[hashed] = Grant(account, username, ends_at, ended_at is not None)
 
 
 def _touched(book: Book, instructions: Iterable[Instruction]) -> set[int]:
@@ -127,46 +138,56 @@ def _touched(book: Book, instructions: Iterable[Instruction]) -> set[int]:
 
 
 def load_accounts(connection: Connection, book: Book, numbers: Iterable[int]) -> None:
-    """Add these accounts to the Book, as far as they exist."""
-    for part in in_parts(numbers):
-        for row in connection.execute(_ACCOUNTS, {"numbers": part}):
-            book.accounts[row.account] = Account(*row)
+    """Add the internal accounts and these to the Book, as far as they exist and it has them not."""
+    for row in _ACCOUNTS.rows(connection, {CASH, CLEARING, *numbers} - book.accounts.keys()):
+        book.accounts[row[0]] = Account(*row)
 
 
 def load_keys(connection: Connection, book: Book, keys: Iterable[tuple[str, str]]) -> None:
     """Add to the Book which of these principals' keys belong to an order already."""
-    for part in in_parts(keys):
-        for principal, key, transfer_id in connection.execute(_KEYS, {"keys": part}):
-            book.keys[principal, key] = transfer_id
+    for principal, key, transfer_id in _KEYS.rows(connection, keys):
+        book.keys[principal, key] = transfer_id
 
 
 def _load_decisions(connection: Connection, book: Book, ids: list[bytes]) -> None:
-    for row in connection.execute(_DECISIONS, {"ids": ids}):
-        book.decisions[row.transfer_id] = _decision(row)
-        if row.conclusion is not None:
-            book.conclusions[row.transfer_id] = Decision(
-                OutcomeKind[row.conclusion],
-                "",
-                row.fingerprint,
-                Head(row.concluding_record_id, row.concluding_chain_hash),
-                row.returning_entry_id or 0,
-                row.returning_balance_after or 0,
-                row.payer_account,
-            )
+    for row in _DECISIONS.rows(connection, ids):
+        transfer_id, *decided = row[:11]
+        book.decisions[transfer_id] = _decision(*decided)
+        conclusion, *concluded = row[11:]
+        if conclusion is not None:
+            book.conclusions[transfer_id] = _conclusion(book.decisions[transfer_id], conclusion, *concluded)
 
 
-def _decision(row: Any) -> Decision:
+def _decision(
+    outcome: str,
+    reason: str,
+    fingerprint: bytes,
+    payer_account: int,
+    record_id: int,
+    chain_hash: bytes,
+    entry_id: int | None,
+    debit_account: int | None,
+    debit_balance_after: int | None,
+    credit_balance_after: int | None,
+) -> Decision:
     balance_after = 0
-    if row.entry_id is not None:
-        balance_after = row.debit_balance_after if row.debit_account >= 0 else row.credit_balance_after
+    if debit_account is not None:
+        balance_after = (debit_balance_after if debit_account >= 0 else credit_balance_after) or 0
+    head = Head(record_id, chain_hash)
+    return Decision(OutcomeKind[outcome], reason, fingerprint, head, entry_id or 0, balance_after, payer_account)
+
+
+def _conclusion(
+    debited: Decision,
+    outcome: str,
+    record_id: int,
+    chain_hash: bytes,
+    entry_id: int | None,
+    balance_after: int | None,
+) -> Decision:
+    head = Head(record_id, chain_hash)
     return Decision(
-        OutcomeKind[row.outcome],
-        row.reason,
-        row.fingerprint,
-        Head(row.record_id, row.chain_hash),
-        row.entry_id or 0,
-        balance_after,
-        row.payer_account,
+        OutcomeKind[outcome], "", debited.fingerprint, head, entry_id or 0, balance_after or 0, debited.account
     )
 
 
@@ -186,14 +207,8 @@ def store(connection: Connection, book: Book) -> None:
     balances = [(number, book.accounts[number].balance) for number in gathered.moved]
     update_rows(connection, accounts.c.account, [accounts.c.balance], balances)
     delete_rows(connection, open_debits.c.record_id, gathered.closed_debits)
-    if gathered.heads:
-        connection.execute(
-            _SEE_HEAD,
-            [
-                {"bank": bank, "record_id": head.record_id, "chain_hash": head.chain_hash}
-                for bank, head in gathered.heads.items()
-            ],
-        )
+    for bank, head in gathered.heads.items():
+        _SEE_HEAD.rows(connection, bank=bank, record_id=head.record_id, chain_hash=head.chain_hash)
 
 
 def counterpart_positions(connection: Connection) -> dict[str, Head]:

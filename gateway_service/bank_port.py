@@ -13,6 +13,7 @@ from interbank.refusals import Reason, Refused
 from interbank.rpc.status import cause, from_rpc_error
 from interbank.rpc.translate import head_from, head_message, instruction_message, order_from, outcome_from
 from interbank.telemetry import REQUEST_ID_KEY, request_id
+from interbank.values import value
 from protos.v1 import bank_pb2, bank_pb2_grpc
 
 T = TypeVar("T")
@@ -44,7 +45,7 @@ class BankDescription:
     last_entry_id: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class OpenDebit:
     """A debit that its bank holds to be neither settled nor returned."""
 

@@ -10,7 +10,6 @@ import logging
 import random
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from gateway_service.bank_port import DEADLINE, BankDescription, BankPort, OpenDebit, Unknown
@@ -22,6 +21,7 @@ from interbank.instructions import Instruction, InstructionKind, Outcome, Outcom
 from interbank.orders import MAX_ORDERS
 from interbank.refusals import Reason, Refused
 from interbank.telemetry import InstructionLog
+from interbank.values import value
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ class LinkStatus(enum.Enum):
     QUARANTINED = "QUARANTINED"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Asked:
     """An instruction that was sent for a transfer; `underway` is None for Settle, which nobody waits for."""
 

@@ -9,7 +9,8 @@ from gateway_service.tables import banks, transfers
 from gateway_service.transfer import State, Transfer
 from interbank.instructions import Evidence, Head, OutcomeKind
 from interbank.orders import Order
-from interbank.storage.rows import in_parts, insert_rows, update_rows
+from interbank.storage.rows import insert_rows, update_rows
+from interbank.storage.statements import VALUES, Lookup, Statement
 
 _COLUMNS = (
     transfers.c.transfer_id,
@@ -39,10 +40,11 @@ _COLUMNS = (
     transfers.c.suspended,
     transfers.c.journal_id,
 )
-_BY_KEYS: Select[Any] = select(*_COLUMNS).where(
-    tuple_(transfers.c.principal, transfers.c.idempotency_key).in_(bindparam("keys", expanding=True))
+_BY_KEYS = Lookup(
+    select(*_COLUMNS).where(tuple_(transfers.c.principal, transfers.c.idempotency_key).in_(VALUES)),
 )
-_BY_IDS: Select[Any] = select(*_COLUMNS).where(transfers.c.transfer_id.in_(bindparam("ids", expanding=True)))
+_BY_IDS = Lookup(select(*_COLUMNS).where(transfers.c.transfer_id.in_(VALUES)))
+_LAST_JOURNAL_ID = Statement(select(func.coalesce(func.max(transfers.c.journal_id), 0)))
 _UNFINISHED: Select[Any] = select(*_COLUMNS).where(transfers.c.finished_at.is_(None)).order_by(transfers.c.journal_id)
 
 _SAVED = (
@@ -56,22 +58,23 @@ _SAVED = (
     transfers.c.credit_chain_hash,
 )
 _SUSPEND = update(transfers).where(transfers.c.transfer_id == bindparam("id")).values(suspended=bindparam("cause"))
-_SEE_HEAD = text(
-    "UPDATE banks SET head_record_id = :record_id, head_chain_hash = :chain_hash "
-    "WHERE bank = :bank AND head_record_id < :record_id"
+_SEE_HEAD = Statement(
+    text(
+        "UPDATE banks SET head_record_id = :record_id, head_chain_hash = :chain_hash "
+        "WHERE bank = :bank AND head_record_id < :record_id"
+    )
 )
 
 
 def find_by_keys(connection: Connection, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Transfer]:
     """The transfers of these (principal, key) pairs, as far as they are known."""
-    found = [_transfer(row) for part in in_parts(keys) for row in connection.execute(_BY_KEYS, {"keys": part})]
+    found = map(_transfer, _BY_KEYS.rows(connection, keys))
     return {(transfer.principal, transfer.order.idempotency_key): transfer for transfer in found}
 
 
 def find_by_ids(connection: Connection, ids: Iterable[bytes]) -> dict[bytes, Transfer]:
     """The transfers of these ids, as far as they are known."""
-    found = [_transfer(row) for part in in_parts(ids) for row in connection.execute(_BY_IDS, {"ids": part})]
-    return {transfer.transfer_id: transfer for transfer in found}
+    return {transfer.transfer_id: transfer for transfer in map(_transfer, _BY_IDS.rows(connection, ids))}
 
 
 def find_by_prefix(
@@ -106,7 +109,7 @@ def list_transfers(
 def add_transfers(connection: Connection, new: Sequence[Transfer]) -> None:
     """Write accepted orders."""
     if new:
-        last = connection.execute(select(func.max(transfers.c.journal_id))).scalar() or 0
+        ((last,),) = _LAST_JOURNAL_ID.rows(connection)
         rows = [_row(last + number, transfer) for number, transfer in enumerate(new, start=1)]
         insert_rows(connection, transfers, rows)
 
@@ -127,11 +130,8 @@ def suspend_transfer(connection: Connection, transfer_id: bytes, cause: str) -> 
 
 def save_heads(connection: Connection, heads: dict[str, Head]) -> None:
     """Remember the highest position seen of each bank."""
-    if heads:
-        connection.execute(
-            _SEE_HEAD,
-            [{"bank": bank, "record_id": h.record_id, "chain_hash": h.chain_hash} for bank, h in heads.items()],
-        )
+    for bank, head in heads.items():
+        _SEE_HEAD.rows(connection, bank=bank, record_id=head.record_id, chain_hash=head.chain_hash)
 
 
 def known_heads(connection: Connection) -> dict[str, Head]:
@@ -140,29 +140,33 @@ def known_heads(connection: Connection) -> dict[str, Head]:
     return {row.bank: Head(row.head_record_id, row.head_chain_hash) for row in rows}
 
 
-def _transfer(row: Any) -> Transfer:
-    order = Order(*row[2:11])
+def _transfer(row: Sequence[Any]) -> Transfer:
+    """A row of `_COLUMNS`."""
+    transfer_id, fingerprint, *order_columns = row[:11]
+    principal, access, actor, patient, accepted_at, state, reason = row[11:18]
+    debit_record_id, debit_chain_hash, credit_outcome, credit_record_id, credit_chain_hash = row[18:23]
+    order = Order(*order_columns)
     debit = credit = None
-    if row.debit_record_id is not None:
-        debit = Evidence(order.payer_bank, OutcomeKind.DEBITED, Head(row.debit_record_id, row.debit_chain_hash))
-    if row.credit_outcome is not None:
-        head = Head(row.credit_record_id, row.credit_chain_hash)
-        credit = Evidence(order.payee_bank, OutcomeKind[row.credit_outcome], head)
+    if debit_record_id is not None:
+        debit = Evidence(order.payer_bank, OutcomeKind.DEBITED, Head(debit_record_id, debit_chain_hash))
+    if credit_outcome is not None:
+        head = Head(credit_record_id, credit_chain_hash)
+        credit = Evidence(order.payee_bank, OutcomeKind[credit_outcome], head)
     return Transfer(
-        transfer_id=row.transfer_id,
-        fingerprint=row.fingerprint,
+        transfer_id=transfer_id,
+        fingerprint=fingerprint,
         order=order,
-        principal=row.principal,
-        access=row.access,
-        actor=row.actor,
-        patient=bool(row.patient),
-        accepted_at=row.accepted_at,
-        state=State[row.state],
-        reason=row.reason,
+        principal=principal,
+        access=access,
+        actor=actor,
+        patient=bool(patient),
+        accepted_at=accepted_at,
+        state=State[state],
+        reason=reason,
         debit=debit,
         credit=credit,
-        finished_at=row.finished_at,
-        suspended=row.suspended,
+        finished_at=row[23],
+        suspended=row[24],
     )
 
 

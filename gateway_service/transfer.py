@@ -5,12 +5,13 @@ asking for a way back (`give_up`).
 """
 
 import enum
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import NamedTuple
 
 from interbank.instructions import Evidence, Instruction, InstructionKind, Outcome, OutcomeKind
 from interbank.orders import Order
 from interbank.refusals import Reason
+from interbank.values import value
 
 
 class State(enum.Enum):
@@ -33,7 +34,7 @@ BEFORE_THE_NEXT_STEP = FINAL | {State.CANCELLING, State.RETURNING}
 back. The others ride in a later commit, since the bank gives the same answer again."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Transfer:
     """An accepted order and how far it has come.
 

@@ -1,9 +1,9 @@
 """What gateway and bank say to each other: instructions one way, outcomes the other. No input or output."""
 
 import enum
-from dataclasses import dataclass
 
 from interbank.orders import Order, Purpose
+from interbank.values import value
 
 
 class InstructionKind(enum.IntEnum):
@@ -45,7 +45,7 @@ PURPOSES = {
 """What the order of an instruction is for, where it is not a transfer."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Head:
     """A position in a bank's stream of records: a number, and the chain hash there. Before the first it is (0, b"")."""
 
@@ -56,7 +56,7 @@ class Head:
 NO_HEAD = Head(0, b"")
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Evidence:
     """Another bank's outcome for the same transfer, and where it stands in that bank's records."""
 
@@ -65,7 +65,7 @@ class Evidence:
     head: Head
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Instruction:
     """One thing for a bank to do, once. `grant` is the customer's, `actor` the operator's name; one of them may be
     empty, and both are for instructions that neither needs."""
@@ -80,7 +80,7 @@ class Instruction:
     evidence: Evidence | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Outcome:
     """A bank's answer to one instruction, the same for ever under one id and fingerprint."""
 

@@ -1,10 +1,10 @@
 """Exact money: a whole number of minor units and a currency. No input or output, and no float anywhere."""
 
 import re
-from dataclasses import dataclass
 
 from interbank.currencies import decimals
 from interbank.refusals import Reason, Refused
+from interbank.values import value
 
 MAX_MINOR_UNITS = 10**15 - 1
 """The largest amount of one order; a signed 64-bit balance then holds 9,223 of them."""
@@ -12,7 +12,7 @@ MAX_MINOR_UNITS = 10**15 - 1
 _DECIMAL = re.compile(r"(-?)([0-9]+)(?:\.([0-9]+))?", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Money:
     """An amount in the smallest unit of its currency: Money(1234, "EUR") is 12.34 EUR. May be negative."""
 

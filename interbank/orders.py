@@ -3,12 +3,12 @@
 import enum
 import hashlib
 import re
-from dataclasses import dataclass
 
 from interbank.canonical import canonical
 from interbank.currencies import decimals
 from interbank.money import Money, check_amount
 from interbank.refusals import Reason, Refused
+from interbank.values import value
 
 MAX_ORDERS = 1000
 """Orders in one request, and instructions in one batch."""
@@ -31,7 +31,7 @@ class Purpose(enum.Enum):
     MONEY_ADDED = "money-added"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Order:
     """Pay `minor_units` of `currency` from payer to payee. Field names are those of the wire and of the columns."""
 

@@ -2,60 +2,50 @@
 
 SQLite's driver lets go of Python's lock and takes it back at every step of a statement. One step per row, as with
 executemany, makes a writing thread queue for the lock a thousand times per batch behind a busy event loop; a statement
-of many rows is one step. Their numbers are few and fixed, so that the driver finds each statement prepared.
+of many rows is one step. Their numbers are powers of two, so that the driver finds each statement prepared.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
-from itertools import chain, islice
-from typing import Any, TypeVar
+from itertools import chain
+from typing import Any
 
 from sqlalchemy import Column, Connection, Table
 
-Row = tuple[Any, ...]
-T = TypeVar("T")
+from interbank.storage.statements import Row, run
 
-_CHUNKS = (64, 8, 1)
-
-_VALUES_AT_ONCE = 10_000
-"""Far fewer than the 32,766 parameters that SQLite takes in one statement, even where two stand for one value."""
-
-
-def in_parts(values: Iterable[T]) -> Iterator[list[T]]:
-    """The values in lists that are short enough for the IN of one SELECT."""
-    rest = iter(values)
-    while part := list(islice(rest, _VALUES_AT_ONCE)):
-        yield part
+_MOST_ROWS = 256
 
 
 def insert_rows(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
-    """Insert whole rows, each in the order of the table's columns."""
+    """Insert whole rows, each in the order of the table's columns. Raises DBAPIError."""
     for chunk in _chunked(rows):
-        connection.exec_driver_sql(_insert(table, len(chunk)), tuple(chain.from_iterable(chunk)))
+        run(connection, _insert(table, len(chunk)), list(chain.from_iterable(chunk)))
 
 
 def update_rows(
     connection: Connection, key: Column[Any], columns: Sequence[Column[Any]], rows: Sequence[Row], *, only_if: str = ""
 ) -> None:
     """Update one row of the table for each of `rows`: the value of `key`, then those of `columns`. No key twice. Rows
-    that do not meet the condition `only_if` stay as they are."""
+    that do not meet the condition `only_if` stay as they are. Raises DBAPIError."""
     for chunk in _chunked(rows):
         sql = _update(key, tuple(columns), only_if, len(chunk))
-        connection.exec_driver_sql(sql, tuple(chain.from_iterable(chunk)))
+        run(connection, sql, list(chain.from_iterable(chunk)))
 
 
 def delete_rows(connection: Connection, key: Column[Any], values: Sequence[Any]) -> None:
-    """Delete the rows whose `key` is one of `values`."""
+    """Delete the rows whose `key` is one of `values`. Raises DBAPIError."""
     for chunk in _chunked(values):
-        connection.exec_driver_sql(_delete(key, len(chunk)), tuple(chunk))
+        run(connection, _delete(key, len(chunk)), chunk)
 
 
 def _chunked(rows: Sequence[Any]) -> Iterator[Sequence[Any]]:
-    start = 0
-    for size in _CHUNKS:
-        while len(rows) - start >= size:
-            yield rows[start : start + size]
-            start += size
+    start, size = 0, _MOST_ROWS
+    while start < len(rows):
+        while size > len(rows) - start:
+            size >>= 1
+        yield rows[start : start + size]
+        start += size
 
 
 @cache
