@@ -1,22 +1,20 @@
-"""The banks of the network and the links to them; the payees that banks have confirmed; who registered what."""
+"""The banks of the network, the links to them and the payees there; who registered what."""
 
 import asyncio
 import difflib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
 
 from gateway_service.banks import Link, LinkStatus
 from gateway_service.fencing import Fence
+from gateway_service.payees import Payees
 from gateway_service.tables import banks, currencies, registrations, users
 from interbank.clock import Clock
 from interbank.currencies import scale
-from interbank.orders import MAX_ORDERS, Order
 from interbank.refusals import Reason, Refused
 from interbank.storage.database import Database
-from protos.v1 import bank_pb2
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +36,7 @@ class Directory:
         self._links: dict[str, Link] = {}
         self._currencies: dict[str, str] = {}
         self._running: dict[str, asyncio.Task[None]] = {}
-        self._confirmed: dict[tuple[str, int], tuple[str, str]] = {}
+        self.payees = Payees(self.link)
 
     @property
     def links(self) -> dict[str, Link]:
@@ -97,45 +95,6 @@ class Directory:
     def currency(self, bank: str) -> str:
         """The currency of a known bank's accounts."""
         return self._currencies[bank]
-
-    def forget_payee(self, bank: str, account: int) -> None:
-        """What was confirmed of this payee may have changed: ask his bank again."""
-        self._confirmed.pop((bank, account), None)
-
-    async def check_payees(self, orders: Sequence[Order]) -> list[Refused | None]:
-        """For each order why its payee would not be credited, or None: out of what banks have confirmed, else by one
-        question to each bank for all its payees."""
-        answers: list[Refused | None] = [None] * len(orders)
-        to_ask: dict[str, list[int]] = {}
-        for position, order in enumerate(orders):
-            confirmed = self._confirmed.get((order.payee_bank, order.payee_account))
-            if confirmed != (order.payee_name, order.currency):
-                to_ask.setdefault(order.payee_bank, []).append(position)
-        await asyncio.gather(*(self._ask(bank, orders, positions, answers) for bank, positions in to_ask.items()))
-        return answers
-
-    async def _ask(
-        self, bank: str, orders: Sequence[Order], positions: list[int], answers: list[Refused | None]
-    ) -> None:
-        for start in range(0, len(positions), MAX_ORDERS):
-            chunk = positions[start : start + MAX_ORDERS]
-            payees = [
-                bank_pb2.Payee(account=o.payee_account, name=o.payee_name, currency=o.currency)
-                for o in (orders[position] for position in chunk)
-            ]
-            try:
-                answer: Any = await self.link(bank).call("CheckPayees", bank_pb2.CheckPayeesRequest(payees=payees))
-            except Refused as refused:
-                for position in chunk:
-                    answers[position] = Refused(Reason.PAYEE_BANK_UNAVAILABLE, refused.message)
-                continue
-            for position, reason in zip(chunk, answer.reasons, strict=True):
-                order = orders[position]
-                if reason:
-                    answers[position] = _payee_refused(order, Reason[reason])
-                else:
-                    key = (order.payee_bank, order.payee_account)
-                    self._confirmed[key] = (order.payee_name, order.currency)
 
     async def registrations_of(self, username: str) -> list[Registration]:
         """The accounts that a user has registered, in that order."""
@@ -222,23 +181,6 @@ def _account_of_others(connection: Connection, bank: str, account: int) -> list[
 def connected(link: Link) -> bool:
     """Whether payments flow over this link."""
     return link.status is LinkStatus.CONNECTED
-
-
-def _payee_refused(order: Order, reason: Reason) -> Refused:
-    payee = f"{order.payee_bank} {order.payee_account}"
-    words = {
-        Reason.PAYEE_NAME_MISMATCH: f'{payee} is not in the name of "{order.payee_name}"',
-        Reason.PAYEE_ACCOUNT_NOT_FOUND: f"{order.payee_bank} has no account {order.payee_account}",
-        Reason.PAYEE_ACCOUNT_FROZEN: f"{payee} is frozen",
-        Reason.PAYEE_ACCOUNT_CLOSED: f"{payee} is closed",
-        Reason.CURRENCY_MISMATCH: f"{payee} is not an account in {order.currency}",
-    }
-    fields = {Reason.PAYEE_NAME_MISMATCH: "payee_name", Reason.CURRENCY_MISMATCH: "currency"}
-    hints = {
-        Reason.PAYEE_NAME_MISMATCH: "ask the payee for bank, account and user name as the bank writes them",
-        Reason.PAYEE_ACCOUNT_NOT_FOUND: "ask the payee for bank, account and user name as the bank writes them",
-    }
-    return Refused(reason, words.get(reason, ""), field=fields.get(reason, "payee_account"), hint=hints.get(reason, ""))
 
 
 def _closest(bank: str, known: Iterable[str]) -> str:

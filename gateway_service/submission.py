@@ -106,7 +106,7 @@ class Submission:
 
     async def _check_payees(self, orders: Sequence[Order], refusals: list[Refused | None]) -> None:
         positions = [position for position, refused in enumerate(refusals) if refused is None]
-        verdicts = await self._directory.check_payees([orders[position] for position in positions])
+        verdicts = await self._directory.payees.check([orders[position] for position in positions])
         for position, verdict in zip(positions, verdicts, strict=True):
             refusals[position] = verdict
 

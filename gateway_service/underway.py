@@ -9,11 +9,11 @@ from gateway_service.transfer import Transfer
 class Group:
     """Somebody who waits until some transfers are final."""
 
-    __slots__ = ("_count", "_done")
+    __slots__ = ("_count", "_ended")
 
     def __init__(self) -> None:
         self._count = 0
-        self._done = asyncio.Event()
+        self._ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def wait_for(self, underway: "Underway") -> None:
         """Wait for this one too, unless it is final already."""
@@ -25,21 +25,26 @@ class Group:
         """One of them became final, durably."""
         self._count -= 1
         if self._count == 0:
-            self._done.set()
+            self._end()
 
     async def wait(self, seconds: float) -> None:
         """Return when all are final, or after so many seconds."""
         if self._count and seconds > 0:
+            timer = asyncio.get_running_loop().call_later(seconds, self._end)
             try:
-                await asyncio.wait_for(self._done.wait(), seconds)
-            except TimeoutError:
-                return
+                await self._ended
+            finally:
+                timer.cancel()
 
     def leave(self, underways: Iterable["Underway"]) -> None:
         """Stop waiting."""
         for underway in underways:
             if self in underway.waiters:
                 underway.waiters.remove(self)
+
+    def _end(self) -> None:
+        if not self._ended.done():
+            self._ended.set_result(None)
 
 
 class Underway:

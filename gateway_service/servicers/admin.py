@@ -76,12 +76,12 @@ class AdminServicer(gateway_pb2_grpc.AdminServiceServicer):
     ) -> gateway_pb2.AdminServiceSetAccountStatusResponse:
         """See gateway.proto."""
         session = await self._sessions.require_operator(context)
-        self._directory.forget_payee(request.bank, request.account)
+        self._directory.payees.forget(request.bank, request.account)
         answer: bank_pb2.SetAccountStatusResponse = await self._directory.link(request.bank).call(
             "SetAccountStatus",
             bank_pb2.SetAccountStatusRequest(operator=session.username, account=request.account, status=request.status),
         )
-        self._directory.forget_payee(request.bank, request.account)
+        self._directory.payees.forget(request.bank, request.account)
         return gateway_pb2.AdminServiceSetAccountStatusResponse(account=answer.account)
 
     async def AddMoney(self, request: gateway_pb2.AddMoneyRequest, context: Context) -> gateway_pb2.AddMoneyResponse:
