@@ -26,6 +26,8 @@ class State(enum.Enum):
     RETURNED = "RETURNED"
     CANCELLED = "CANCELLED"
 
+    __hash__ = object.__hash__  # Enum's own is written in Python, and states are looked up at every step
+
 
 FINAL = frozenset({State.COMPLETED, State.REFUSED, State.RETURNED, State.CANCELLED})
 

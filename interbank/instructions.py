@@ -19,6 +19,8 @@ class InstructionKind(enum.IntEnum):
     WITHDRAW = 8
     ADD_MONEY = 9
 
+    __hash__ = int.__hash__  # Enum's own is written in Python, and kinds are looked up at every step
+
 
 class OutcomeKind(enum.IntEnum):
     """What a bank answers; numbers are those of the wire, names those of the columns. The last three are never
@@ -35,6 +37,8 @@ class OutcomeKind(enum.IntEnum):
     FINGERPRINT_MISMATCH = 9
     KEY_REUSED = 10
     CONTRADICTION = 11
+
+    __hash__ = int.__hash__
 
 
 PURPOSES = {

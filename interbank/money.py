@@ -39,11 +39,10 @@ class Money:
 def to_decimal(minor_units: int, currency: str) -> str:
     """Write minor units as a decimal: (-150, "EUR") is "-1.50". Raises Refused(CURRENCY_UNKNOWN)."""
     digits = decimals(currency)
-    sign = "-" if minor_units < 0 else ""
     if digits == 0:
-        return f"{sign}{abs(minor_units)}"
-    whole, fraction = divmod(abs(minor_units), 10**digits)
-    return f"{sign}{whole}.{fraction:0{digits}d}"
+        return str(minor_units)
+    padded = f"{abs(minor_units):0{digits + 1}d}"
+    return f"{'-' if minor_units < 0 else ''}{padded[:-digits]}.{padded[-digits:]}"
 
 
 def parse_money(text: str, currency: str, *, field: str = "amount") -> Money:

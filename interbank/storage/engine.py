@@ -8,6 +8,7 @@ from urllib.parse import quote
 from sqlalchemy import Connection, Engine, NullPool, create_engine, event
 
 from interbank.storage.sqlite import driver, prepare_connection
+from interbank.storage.statements import run
 
 
 def open_engine(path: Path, *, read_only: bool = False) -> Engine:
@@ -28,6 +29,6 @@ def open_engine(path: Path, *, read_only: bool = False) -> Engine:
 
     @event.listens_for(engine, "begin")
     def begun(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
+        run(connection, begin)
 
     return engine

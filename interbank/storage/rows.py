@@ -20,7 +20,7 @@ _MOST_ROWS = 256
 def insert_rows(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
     """Insert whole rows, each in the order of the table's columns. Raises DBAPIError."""
     for chunk in _chunked(rows):
-        run(connection, _insert(table, len(chunk)), list(chain.from_iterable(chunk)))
+        run(connection, _insert(table, len(chunk)), chain.from_iterable(chunk))
 
 
 def update_rows(
@@ -30,7 +30,7 @@ def update_rows(
     that do not meet the condition `only_if` stay as they are. Raises DBAPIError."""
     for chunk in _chunked(rows):
         sql = _update(key, tuple(columns), only_if, len(chunk))
-        run(connection, sql, list(chain.from_iterable(chunk)))
+        run(connection, sql, chain.from_iterable(chunk))
 
 
 def delete_rows(connection: Connection, key: Column[Any], values: Sequence[Any]) -> None:

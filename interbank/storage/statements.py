@@ -14,6 +14,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import ClauseElement
 
+from interbank.storage.sqlite import bindable
+
 Row = tuple[Any, ...]
 T = TypeVar("T")
 
@@ -66,13 +68,13 @@ class Lookup:
         return sql
 
 
-def run(connection: Connection, sql: str, values: Sequence[Any]) -> list[Row]:
+def run(connection: Connection, sql: str, values: Iterable[Any] = ()) -> list[Row]:
     """Have the driver execute a text with positional parameters, inside the connection's transaction. Raises
     DBAPIError."""
     driver = connection.connection.driver_connection
     assert driver is not None  # noqa: S101  a connection inside a transaction has one
     try:
-        rows: list[Row] = driver.execute(sql, values).fetchall()
+        rows: list[Row] = driver.execute(sql, bindable(values)).fetchall()
     except connection.dialect.loaded_dbapi.Error as error:
         raise DBAPIError(sql, None, error) from error
     return rows
