@@ -34,6 +34,10 @@ FIRST_PAUSE, LONGEST_PAUSE, QUARANTINE_PAUSE = 0.05, 2.0, 10.0
 QUESTION_EVERY = 5.0
 """Seconds between two questions for debits that the journal does not know; also tells whether an idle bank lives."""
 
+GATHER_EACH, GATHER_AT_MOST, GATHERED = 0.0005, 0.02, 32
+"""Seconds that a batch waits for company, for each transfer that moves elsewhere, up to a bound; and the size that goes
+at once."""
+
 SETTLE_WITHIN = 0.1
 """Seconds that a Settle may wait for company: nobody waits for it."""
 
@@ -57,6 +61,11 @@ class Asked:
 
 class Listener(Protocol):
     """Who is told what banks say."""
+
+    @property
+    def moving(self) -> int:
+        """How many transfers are on their way and do not wait for a bank that is down."""
+        ...
 
     def answered(self, bank: str, answers: Sequence[tuple[Asked, Outcome]]) -> None:
         """A bank answered a batch."""
@@ -233,6 +242,7 @@ class Link:
 
     async def _serve(self) -> None:
         while self._session is not None:
+            await self._gather()
             batch = self._take_batch()
             if batch:
                 await self._post(batch)
@@ -240,6 +250,13 @@ class Link:
                 await self._ask_for_open_debits()
             else:
                 await self._idle()
+
+    async def _gather(self) -> None:
+        """A call costs more than what it carries, so under load those who may stand in line soon are waited for: more
+        fit, and all are served sooner. A payment that is alone in the network waits for nobody."""
+        elsewhere = self._listener.moving - len(self._waiting)
+        if elsewhere > 0 and 0 < len(self._waiting) < GATHERED:
+            await asyncio.sleep(min(GATHER_AT_MOST, elsewhere * GATHER_EACH))
 
     async def _idle(self) -> None:
         until = min(self._question_at, self._settle_at or self._question_at)

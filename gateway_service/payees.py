@@ -50,7 +50,7 @@ class Payees:
 
     def __init__(self, link: Callable[[str], Bank]) -> None:
         self._link = link
-        self._confirmed: dict[tuple[str, int], Payee] = {}
+        self._confirmed: dict[tuple[str, int], tuple[str, str]] = {}
         self._gathering: dict[str, _Gathering] = {}
 
     def forget(self, bank: str, account: int) -> None:
@@ -59,11 +59,16 @@ class Payees:
 
     async def check(self, orders: Sequence[Order]) -> list[Refused | None]:
         """For each order why its payee would not be credited, or None."""
-        payees = [Payee(o.payee_bank, o.payee_account, o.payee_name, o.currency) for o in orders]
-        asked = {p: self._ask(p) for p in payees if self._confirmed.get((p.bank, p.account)) != p}
-        for answer in asked.values():
-            await asyncio.shield(answer)  # others may wait for the same
-        return [_refused(payee, asked[payee].result()) if payee in asked else None for payee in payees]
+        refusals: list[Refused | None] = [None] * len(orders)
+        asked: list[tuple[int, Payee, asyncio.Future[Reason | Refused | None]]] = []
+        for position, order in enumerate(orders):
+            confirmed = self._confirmed.get((order.payee_bank, order.payee_account))
+            if confirmed != (order.payee_name, order.currency):
+                payee = Payee(order.payee_bank, order.payee_account, order.payee_name, order.currency)
+                asked.append((position, payee, self._ask(payee)))
+        for position, payee, answer in asked:
+            refusals[position] = _refused(payee, await asyncio.shield(answer))  # others may wait for the same
+        return refusals
 
     def _ask(self, payee: Payee) -> "asyncio.Future[Reason | Refused | None]":
         gathering = self._gathering.setdefault(payee.bank, _Gathering({}))
@@ -99,7 +104,7 @@ class Payees:
         return [Reason[name] if name else None for name in answer.reasons]
 
     def _confirm(self, payee: Payee) -> None:
-        self._confirmed[payee.bank, payee.account] = payee
+        self._confirmed[payee.bank, payee.account] = (payee.name, payee.currency)
         if len(self._confirmed) > MAX_CONFIRMED:
             del self._confirmed[next(iter(self._confirmed))]
 

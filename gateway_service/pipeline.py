@@ -12,7 +12,7 @@ from itertools import islice
 from sqlalchemy import Connection
 
 from gateway_service.bank_port import OpenDebit
-from gateway_service.banks import MAX_WAITING, Asked
+from gateway_service.banks import MAX_WAITING, Asked, LinkStatus
 from gateway_service.directory import Directory
 from gateway_service.fencing import Fence
 from gateway_service.storage import (
@@ -45,6 +45,9 @@ MAX_ACCEPTING = 20_000
 _ACCEPTED_AT_ONCE = 2_000
 """Orders in one commit of the journal, about: a call's orders stay together."""
 
+_PROGRESS_SAVED_EVERY = 2.0
+"""Seconds between two looks at states that nothing rests on. Most have gone on by the next, and are written once."""
+
 _SAVE_AGAIN_AFTER = 0.5
 """Seconds to wait after the journal failed to write, before it is tried again."""
 
@@ -72,6 +75,8 @@ class Pipeline:
         self._accepting: list[_Accepting] = []
         self._accept_wake = asyncio.Event()
         self._unsaved: dict[bytes, Underway] = {}
+        self._progressed: dict[bytes, Underway] = {}
+        self._progressed_before: dict[bytes, Underway] = {}
         self._save_wake = asyncio.Event()
 
     # What clients ask
@@ -81,9 +86,10 @@ class Pipeline:
         return self._underway.get(transfer_id)
 
     @property
-    def underway(self) -> Sequence[Underway]:
-        """All that are on their way, oldest first."""
-        return list(self._underway.values())
+    def moving(self) -> int:
+        """See banks.Listener."""
+        links = self._directory().links.values()
+        return len(self._underway) - sum(link.waiting for link in links if link.status is not LinkStatus.CONNECTED)
 
     def require_room(self, bank: str, field: str) -> None:
         """Refuse an order before it is accepted when many wait for one of its banks: Refused(GATEWAY_OVERLOADED)."""
@@ -208,15 +214,17 @@ class Pipeline:
             self._directory().link_for_driving(step.bank).enqueue(underway)
 
     def _move(self, underway: Underway, transfer: Transfer) -> None:
-        """It has come further. What a step back or an answer rests on is durable first; the rest goes on at once."""
+        """It has come further. What a step back or an answer rests on is durable first; the rest goes on at once, and
+        is saved if it stays."""
         underway.moved(transfer)
-        self._unsaved[transfer.transfer_id] = underway
         if transfer.suspended:
             log.error("%s SUSPENDED: %s", transfer.transfer_id.hex(), transfer.suspended)
         underway.unsaved = bool(transfer.suspended) or transfer.state in BEFORE_THE_NEXT_STEP
         if underway.unsaved:
+            self._unsaved[transfer.transfer_id] = underway
             self._save_wake.set()
         else:
+            self._progressed[transfer.transfer_id] = underway
             self._advance(underway)
 
     async def _accept_batches(self) -> None:
@@ -301,17 +309,27 @@ class Pipeline:
 
     async def _watch(self) -> None:
         """See to what nobody tells: connections lost, patience ended, states and heads that no commit took along."""
+        save_progress_at = 0.0
         while True:
             await asyncio.sleep(TICK)
             for link in self._directory().links.values():
                 link.notice()
             now = self._clock.monotonic()
-            for underway in self.underway:
+            for underway in list(self._underway.values()):
                 if underway.asked_since is not None and now - underway.asked_since >= PATIENCE:
                     given_up = give_up(underway.transfer)
                     if given_up is not underway.transfer:
                         self._move(underway, given_up)
+            if now >= save_progress_at:
+                save_progress_at = now + _PROGRESS_SAVED_EVERY
+                self._save_progress()
             self._save_wake.set()
+
+    def _save_progress(self) -> None:
+        """Take up for saving what has not gone on since it was looked at last."""
+        stayed = self._progressed_before.items()
+        self._unsaved |= {key: underway for key, underway in stayed if not underway.unsaved and not underway.finished}
+        self._progressed_before, self._progressed = self._progressed, {}
 
 
 def _accept(connection: Connection, candidates: Sequence[Transfer]) -> list[Transfer]:
