@@ -57,7 +57,7 @@ class AccountActs:
         """Open accounts, all or none, each with its deposit from cash; returns them and how many are new.
 
         An account that exists with the same number, user and opening deposit is left as it is. Raises Refused with
-        ACCOUNT_NUMBER_TAKEN, USER_HAS_ACCOUNT, OPENING_DIFFERS or a malformed field.
+        ACCOUNT_NUMBER_TAKEN, USER_HAS_ACCOUNT, OPENING_DIFFERS, BALANCE_LIMIT_EXCEEDED or a malformed field.
         """
         self._require_operator()
         for new in wanted:
@@ -158,9 +158,9 @@ class _Opening:
         if new.deposit:
             (outcome,) = post(self._book, [self._deposit(number, new.username, new.deposit)])
             if outcome.kind is not OutcomeKind.BOOKED:
-                raise Refused(
-                    Reason.OPENING_DIFFERS, f"the deposit of account {number} was not booked", field="deposit"
-                )
+                # A key that was used says no more than that; any other refusal is the books'.
+                reason = Reason.OPENING_DIFFERS if outcome.kind is OutcomeKind.KEY_REUSED else Reason[outcome.reason]
+                raise Refused(reason, f"the deposit of account {number} was not booked", field="deposit")
         return number
 
     def _require_same(self, new: NewAccount, existing: Account) -> None:
@@ -197,8 +197,10 @@ def _opening_key(number: int) -> str:
 def _check(new: NewAccount) -> None:
     check_username(new.username)
     check_account(new.account)
-    if not 0 <= new.deposit <= MAX_MINOR_UNITS:
-        raise Refused(Reason.AMOUNT_TOO_LARGE, f"the deposit of {new.username} is out of range", field="deposit")
+    if new.deposit < 0:
+        raise Refused(Reason.AMOUNT_NOT_POSITIVE, f"the deposit of {new.username} is below zero", field="deposit")
+    if new.deposit > MAX_MINOR_UNITS:
+        raise Refused(Reason.AMOUNT_TOO_LARGE, f"the deposit of {new.username} is too large", field="deposit")
 
 
 def _require_empty(connection: Connection, account: AccountRow) -> None:

@@ -68,7 +68,7 @@ FROM (SELECT record_id, transfer_id, instruction, outcome, reason, evidence_bank
       SELECT record_id, transfer_id, CASE outcome WHEN 'SETTLED' THEN 'SETTLE' ELSE 'RETURN_DEBIT' END, outcome, '',
              evidence_bank, evidence_kind, evidence_record_id FROM conclusions) d
 JOIN records r ON r.record_id = d.record_id JOIN outcomes o ON o.transfer_id = d.transfer_id
-JOIN currencies c ON c.currency = o.currency""",
+LEFT JOIN currencies c ON c.currency = o.currency""",
     "v_acts": f"""CREATE VIEW v_acts AS
 SELECT r.record_id, {iso_time("r.recorded_at")} AS recorded_at, a.act, {_account_name("a.account")} AS account,
        coalesce(a.username, '') AS username, a.actor, a.detail

@@ -120,6 +120,11 @@ class Directory:
             bound = _account_at(connection, username, bank)
             if account in (bound, *_account_of_others(connection, bank, account)):
                 raise Refused(Reason.ALREADY_REGISTERED, f"{bank} {account} is registered already", field="account")
+            if connection.execute(select(users.c.username).where(users.c.username == username)).first() is None:
+                connection.execute(insert(users).values(username=username, registered_at=now))
+            elif not known_user:
+                # Even at a bank where the name was his: it may have given a name that became free to another person.
+                raise Refused(Reason.USERNAME_TAKEN, field="username", hint=f"interbank login --username {username}")
             if bound is not None:
                 # A bank keeps one open account per user: the one that was bound is closed, and this one follows it.
                 connection.execute(
@@ -128,10 +133,6 @@ class Directory:
                     .values(account=account, registered_at=now)
                 )
                 return
-            if connection.execute(select(users.c.username).where(users.c.username == username)).first() is None:
-                connection.execute(insert(users).values(username=username, registered_at=now))
-            elif not known_user:
-                raise Refused(Reason.USERNAME_TAKEN, field="username", hint=f"interbank login --username {username}")
             connection.execute(
                 insert(registrations).values(username=username, bank=bank, account=account, registered_at=now)
             )

@@ -107,7 +107,7 @@ async def test_a_large_file_of_users_at_other_numbers_is_refused_for_what_is_wro
 
 
 async def test_a_deposit_below_zero_is_refused(bank: OneBank) -> None:
-    with refused(Reason.AMOUNT_TOO_LARGE, field="deposit"):
+    with refused(Reason.AMOUNT_NOT_POSITIVE, field="deposit"):
         await open_accounts(bank, new(7, "dave", -1))
 
 
@@ -217,3 +217,13 @@ async def test_a_closed_account_is_closed_for_ever(bank: OneBank) -> None:
 async def test_closing_an_account_ends_its_grants(bank: OneBank) -> None:
     await bank.acts.set_status(1002, "CLOSED", "admin")
     assert bank.sql("SELECT username FROM grants WHERE ended_at IS NULL") == [("alice",)]
+
+
+async def test_an_account_is_not_opened_with_a_deposit_that_the_books_cannot_take(bank: OneBank) -> None:
+    """Cash that was put in has its limit too; everything of the call is undone with it."""
+    fill = "UPDATE accounts SET balance = balance + CASE account WHEN -1 THEN -1 ELSE 1 END * 8999999999999999000"
+    await bank.database.write(lambda c: c.exec_driver_sql(f"{fill} WHERE account IN (-1, 1001)").close())
+    before = bank.balances()
+    with refused(Reason.BALANCE_LIMIT_EXCEEDED, field="deposit"):
+        await open_accounts(bank, new(7, "dave"), new(8, "erin", 10_000))
+    assert bank.balances() == before

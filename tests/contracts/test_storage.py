@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from shutil import copyfile
@@ -280,3 +281,16 @@ def test_no_table_is_read_from_end_to_end_however_many_orders_it_holds(engine: E
             scanned = [step for step in plan if step.startswith("SCAN") and not step.endswith(LISTS)]
             scanned = [step for step in scanned if "VALUES CLAUSE" not in step]
             assert scanned == [] or "LIMIT" in sql, (sql, plan)
+
+
+# --- what people see
+
+
+def test_every_answer_shows_in_the_view_of_outcomes_even_of_money_that_the_bank_does_not_know(engine: Engine) -> None:
+    """A currency that is not the bank's has no scale here: its decimal text is missing, its minor units are not."""
+    order = replace(credit_to_north(1, key="strange").order, currency="JPY")
+    post_batch(engine, *EVERYTHING, *CONCLUDING, instruct(I.CREDIT, order, principal="user:bob", grant=b""))
+    shown = rows(engine, "SELECT reason, minor_units, amount FROM v_outcomes WHERE currency = 'JPY'")
+    assert shown == [("CURRENCY_MISMATCH", 1, None)]
+    ((answers,),) = rows(engine, "SELECT (SELECT count(*) FROM outcomes) + (SELECT count(*) FROM conclusions)")
+    assert rows(engine, "SELECT count(*) FROM v_outcomes") == [(answers,)]

@@ -198,3 +198,19 @@ async def test_a_new_account_after_a_closed_one_can_be_registered_and_used(world
     await alice.register(alice.username, "NORTH", second)
     await alice.login(alice.username)
     assert await alice.balance("NORTH") == 5_00
+
+
+async def test_who_is_given_a_name_that_became_free_at_a_bank_is_not_taken_for_who_had_it(world: World) -> None:
+    """The first alice closed her account at NORTH, and NORTH opens one for another alice: her word is not enough."""
+    operator = await world.operator()
+    first, bob = await world.customer("alice", "NORTH", cents=5_00), await world.customer("bob", "SOUTH")
+    await first.pay(first.at("NORTH"), bob.named_at("SOUTH"), 5_00, "private")
+    await world.quiet()
+    await operator.set_status("NORTH", first.accounts["NORTH"], "CLOSED")
+    second = await operator.open_account("NORTH", first.username, password="the password of somebody else")
+
+    stranger = Caller(world)
+    with refused(Reason.USERNAME_TAKEN, field="username"):
+        await stranger.register(first.username, "NORTH", second, "the password of somebody else")
+    with refused(Reason.WRONG_CREDENTIALS):
+        await stranger.login(first.username, "the password of somebody else")
