@@ -135,6 +135,14 @@ class Link:
         """Transfers that wait for an answer of this bank."""
         return len(self._waiting)
 
+    @property
+    def in_doubt(self) -> int:
+        """Those of them whose answer is overdue, or all while the bank is not connected."""
+        if self.status is not LinkStatus.CONNECTED:
+            return len(self._waiting)
+        now = self._clock.monotonic()
+        return sum(underway.silent(now) for underway in self._waiting)
+
     def moved_to(self, address: str) -> None:
         """The bank has joined from this address: try it at once, with a new connection unless the old one serves."""
         if address != self._address or self.status is not LinkStatus.CONNECTED:

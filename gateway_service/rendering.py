@@ -18,8 +18,6 @@ _ACTIONS = {
     InstructionKind.CANCEL_CREDIT: "CancelCredit",
     InstructionKind.RETURN_DEBIT: "ReturnDebit",
 }
-_DOUBT_AFTER = 1.0
-"""Seconds without an answer after which a transfer is said to be in doubt."""
 
 
 class Rendering:
@@ -46,9 +44,7 @@ class Rendering:
         if step is None:
             return
         link = self._directory.link_for_driving(step.bank)
-        now = self._clock.monotonic()
-        silent = underway.asked_since is not None and now - underway.asked_since >= _DOUBT_AFTER
-        if silent or link.status is not LinkStatus.CONNECTED:
+        if underway.silent(self._clock.monotonic()) or link.status is not LinkStatus.CONNECTED:
             message.in_doubt.since_us = underway.asked_since_us or underway.transfer.accepted_at
             message.in_doubt.waiting_for = step.bank
             message.in_doubt.cause = link.cause or "no answer in time"

@@ -5,6 +5,9 @@ from collections.abc import Iterable
 
 from gateway_service.transfer import Transfer
 
+DOUBT_AFTER = 1.0
+"""Seconds without an answer after which a transfer is said to be in doubt."""
+
 
 class Group:
     """Somebody who waits until some transfers are final."""
@@ -85,6 +88,10 @@ class Underway:
         """An answer came in."""
         self.attempts = 0
         self.asked_since = None
+
+    def silent(self, now: float) -> bool:
+        """Whether its bank was asked and has not answered for so long that people are told."""
+        return self.asked_since is not None and now - self.asked_since >= DOUBT_AFTER
 
     def moved(self, transfer: Transfer) -> None:
         """It has come further; whoever watches is told."""

@@ -8,7 +8,7 @@ from clients.cli.output import group_digits
 from clients.sdk.records import Account, Bank, CashResult, Session, StatementLine, Transfer
 
 ACCOUNT_COLUMNS = ("bank", "account", "username", "balance", "currency", "status")
-BANK_COLUMNS = ("bank", "currency", "status", "since", "waiting", "last_entry_id", "cause")
+BANK_COLUMNS = ("bank", "currency", "status", "since", "waiting", "in_doubt", "last_entry_id", "cause")
 SESSION_COLUMNS = ("session_id", "username", "device", "banks", "opened_at", "used_at", "end_at", "current")
 STATEMENT_COLUMNS = (
     "recorded_at", "entry_id", "kind", "counterparty_bank", "counterparty_account", "counterparty_name", "amount",
@@ -37,13 +37,14 @@ def account_row(account: Account) -> dict[str, Any]:
 
 
 def bank_row(bank: Bank) -> dict[str, Any]:
-    """A bank; `waiting` counts transfers that wait for an answer of it."""
+    """A bank; `waiting` counts transfers that wait for an answer of it, `in_doubt` those whose answer is overdue."""
     return {
         "bank": bank.bank,
         "currency": bank.currency,
         "status": bank.link,
         "since": utc(bank.since),
         "waiting": bank.waiting,
+        "in_doubt": bank.in_doubt,
         "last_entry_id": bank.last_entry_id,
         "cause": bank.cause,
     }

@@ -102,7 +102,8 @@ def ps(context: Context, *, check: bool) -> None:
         }
         for one in standings
     ]
-    print_list(context, rows, ("name", "state", "since", "pid", "address", "last_entry", "waiting", "database"))
+    columns = ("name", "state", "since", "pid", "address", "last_entry", "waiting", "in_doubt", "database")
+    print_list(context, rows, columns)
     for line in waiting_lines(standings):
         say(line)
     idle = [one.name for one in standings if one.state != "serving"]

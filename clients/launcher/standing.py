@@ -28,7 +28,8 @@ class Standing:
     """One process. `state`: "serving"; "starting"; "silent", a gateway that does not answer; "unconnected", a bank that
     the gateway does not reach; "quarantined", a bank with an older copy of its books; "down".
 
-    `last_entry` and `waiting` (transfers that need an answer of this bank) are as the gateway last heard.
+    `last_entry`, `waiting` (transfers that need an answer of this bank) and `in_doubt` (those of them whose answer is
+    overdue) are as the gateway last heard.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Standing:
     database: Path
     last_entry: int | None = None
     waiting: int | None = None
+    in_doubt: int | None = None
     cause: str = ""
 
 
@@ -101,5 +103,6 @@ def _standing(service: Service, seen: Mapping[str, Bank] | None, gateway_cause: 
         database=place.database,
         last_entry=bank.last_entry_id if bank else None,
         waiting=bank.waiting if bank else None,
+        in_doubt=bank.in_doubt if bank else None,
         cause=gateway_cause if service.name == GATEWAY else bank.cause if bank else "",
     )

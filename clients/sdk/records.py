@@ -90,7 +90,7 @@ class WhoAmI:
 @dataclass(frozen=True, slots=True)
 class Bank:
     """A bank of the network. `link` is "CONNECTED", "DOWN" or "QUARANTINED"; `waiting` transfers
-    need an answer of it."""
+    need an answer of it, and of `in_doubt` of them it is overdue."""
 
     bank: str
     currency: str
@@ -99,6 +99,7 @@ class Bank:
     waiting: int
     cause: str
     last_entry_id: int
+    in_doubt: int
 
 
 @dataclass(frozen=True, slots=True)

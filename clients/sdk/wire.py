@@ -96,6 +96,7 @@ def bank(message: gateway_pb2.Bank) -> Bank:
         waiting=message.waiting,
         cause=message.cause,
         last_entry_id=message.last_entry_id,
+        in_doubt=message.in_doubt,
     )
 
 

@@ -33,6 +33,7 @@ class AccountServicer(gateway_pb2_grpc.AccountServiceServicer):
                     waiting=link.waiting,
                     cause=link.cause,
                     last_entry_id=link.last_entry_id,
+                    in_doubt=link.in_doubt,
                 )
                 for link in sorted(self._directory.links.values(), key=lambda link: link.bank)
             ]

@@ -6,7 +6,7 @@ import pytest
 
 from interbank.instructions import InstructionKind, OutcomeKind
 from interbank.refusals import Reason
-from protos.v1 import order_pb2
+from protos.v1 import gateway_pb2, order_pb2
 from tests import books
 from tests.refusing import refused
 from tests.world import Caller, World, an_order
@@ -79,11 +79,19 @@ async def test_a_payment_whose_payees_bank_dies_after_the_debit_says_what_it_wai
     assert pending.in_doubt.cause in ("connection refused", "connection lost", "no answer")
     assert 0 < pending.in_doubt.since_us <= pending.in_doubt.next_attempt_at_us
     assert await alice.balance("NORTH") == 9_00
+    assert await waiting_and_in_doubt(alice) == {"NORTH": (0, 0), "SOUTH": (1, 1)}
 
     await world.start_bank("SOUTH")
     await world.until(lambda: alice.in_state("rent", "COMPLETED"))
     await world.quiet()
+    assert await waiting_and_in_doubt(alice) == {"NORTH": (0, 0), "SOUTH": (0, 0)}
     books.check(world.home)
+
+
+async def waiting_and_in_doubt(caller: Caller) -> dict[str, tuple[int, int]]:
+    """How many transfers wait for each bank, and of how many of them the answer is overdue."""
+    shown = await caller.call("AccountService", "ListBanks", gateway_pb2.ListBanksRequest())
+    return {bank.bank: (bank.waiting, bank.in_doubt) for bank in shown.banks}
 
 
 @pytest.mark.usefixtures("short_patience")
