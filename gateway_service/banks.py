@@ -8,20 +8,18 @@ import contextlib
 import enum
 import logging
 import random
-from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from gateway_service.bank_port import DEADLINE, BankDescription, BankPort, OpenDebit, Unknown
 from gateway_service.fencing import Fence
-from gateway_service.transfer import Transfer, instruction, next_step
+from gateway_service.line import Asked, Line
+from gateway_service.transfer import Transfer, instruction
 from gateway_service.underway import Underway
 from interbank.clock import Clock
-from interbank.instructions import Instruction, InstructionKind, Outcome, OutcomeKind
-from interbank.orders import MAX_ORDERS
+from interbank.instructions import Instruction, Outcome, OutcomeKind
 from interbank.refusals import Reason, Refused
 from interbank.telemetry import InstructionLog
-from interbank.values import value
 
 log = logging.getLogger(__name__)
 
@@ -34,13 +32,6 @@ FIRST_PAUSE, LONGEST_PAUSE, QUARANTINE_PAUSE = 0.05, 2.0, 10.0
 QUESTION_EVERY = 5.0
 """Seconds between two questions for debits that the journal does not know; also tells whether an idle bank lives."""
 
-GATHER_EACH, GATHER_AT_MOST, GATHERED = 0.0005, 0.02, 32
-"""Seconds that a batch waits for company, for each transfer that moves elsewhere, up to a bound; and the size that goes
-at once."""
-
-SETTLE_WITHIN = 0.1
-"""Seconds that a Settle may wait for company: nobody waits for it."""
-
 
 class LinkStatus(enum.Enum):
     """How the gateway sees a bank; names are those of the wire."""
@@ -48,15 +39,6 @@ class LinkStatus(enum.Enum):
     CONNECTED = "CONNECTED"
     DOWN = "DOWN"
     QUARANTINED = "QUARANTINED"
-
-
-@value
-class Asked:
-    """An instruction that was sent for a transfer; `underway` is None for Settle, which nobody waits for."""
-
-    transfer: Transfer
-    kind: InstructionKind
-    underway: Underway | None
 
 
 class Listener(Protocol):
@@ -106,11 +88,7 @@ class Link:
         self._address = ""
         self._port: BankPort | None = None
         self._session: bytes | None = None
-        self._waiting: deque[Underway] = deque()
-        self._settling: deque[Transfer] = deque()
-        self._settle_at: float | None = None
-        self._batch_limit = MAX_ORDERS
-        self._wake = asyncio.Event()
+        self._line = Line(bank, clock)
         self._pause = FIRST_PAUSE
         self._question_at = 0.0
 
@@ -128,20 +106,20 @@ class Link:
         if self._lost:
             self._became(LinkStatus.DOWN, "connection lost")
             self._session = None
-            self._wake.set()
+            self._line.wake.set()
 
     @property
     def waiting(self) -> int:
         """Transfers that wait for an answer of this bank."""
-        return len(self._waiting)
+        return len(self._line.waiting)
 
     @property
     def in_doubt(self) -> int:
         """Those of them whose answer is overdue, or all while the bank is not connected."""
         if self.status is not LinkStatus.CONNECTED:
-            return len(self._waiting)
+            return len(self._line.waiting)
         now = self._clock.monotonic()
-        return sum(underway.silent(now) for underway in self._waiting)
+        return sum(underway.silent(now) for underway in self._line.waiting)
 
     def moved_to(self, address: str) -> None:
         """The bank has joined from this address: try it at once, with a new connection unless the old one serves."""
@@ -151,19 +129,15 @@ class Link:
             if old is not None:
                 asyncio.ensure_future(old.close())  # noqa: RUF006  calls under way end as unknown
         self._pause = FIRST_PAUSE
-        self._wake.set()
+        self._line.wake.set()
 
     def enqueue(self, underway: Underway) -> None:
         """This transfer's next step is for this bank."""
-        self._waiting.append(underway)
-        self._wake.set()
+        self._line.join(underway)
 
     def settle(self, transfers: Sequence[Transfer]) -> None:
         """Tell the payer's bank, when there is an occasion, that these were credited."""
-        self._settling.extend(transfers)
-        if self._settle_at is None:
-            self._settle_at = self._clock.monotonic() + SETTLE_WITHIN
-            self._wake.set()
+        self._line.settle(transfers)
 
     async def describe(self) -> BankDescription | None:
         """Who the bank is and what it saw of others; None if it does not answer."""
@@ -250,8 +224,8 @@ class Link:
 
     async def _serve(self) -> None:
         while self._session is not None:
-            await self._gather()
-            batch = self._take_batch()
+            await self._line.gather(self._listener.moving)
+            batch = self._line.take()
             if batch:
                 await self._post(batch)
             elif self._clock.monotonic() >= self._question_at:
@@ -259,36 +233,11 @@ class Link:
             else:
                 await self._idle()
 
-    async def _gather(self) -> None:
-        """A call costs more than what it carries, so under load those who may stand in line soon are waited for: more
-        fit, and all are served sooner. A payment that is alone in the network waits for nobody."""
-        elsewhere = self._listener.moving - len(self._waiting)
-        if elsewhere > 0 and 0 < len(self._waiting) < GATHERED:
-            await asyncio.sleep(min(GATHER_AT_MOST, elsewhere * GATHER_EACH))
-
     async def _idle(self) -> None:
-        until = min(self._question_at, self._settle_at or self._question_at)
-        self._wake.clear()
+        until = min(self._question_at, self._line.settle_at or self._question_at)
+        self._line.wake.clear()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._wake.wait(), max(0.001, until - self._clock.monotonic()))
-
-    def _take_batch(self) -> list[Asked]:
-        """What to send now: each transfer's next step, as it is at this moment; room that is left is for settling."""
-        batch: list[Asked] = []
-        while self._waiting and len(batch) < self._batch_limit:
-            underway = self._waiting.popleft()
-            if underway.unsaved:
-                continue  # it stands in line again once it is durable
-            step = next_step(underway.transfer)
-            if step is not None and step.bank == self.bank:
-                batch.append(Asked(underway.transfer, step.kind, underway))
-        due = self._settle_at is not None and self._clock.monotonic() >= self._settle_at
-        if batch or due:
-            while self._settling and len(batch) < self._batch_limit:
-                batch.append(Asked(self._settling.popleft(), InstructionKind.SETTLE, None))
-            if not self._settling:
-                self._settle_at = None
-        return batch
+            await asyncio.wait_for(self._line.wake.wait(), max(0.001, until - self._clock.monotonic()))
 
     async def _post(self, batch: list[Asked]) -> None:
         assert self._port is not None  # noqa: S101  a session implies a port
@@ -303,7 +252,7 @@ class Link:
         except (Unknown, Refused) as failure:
             self._unanswered(batch, failure, begun)
             raise
-        self._batch_limit = min(MAX_ORDERS, self._batch_limit * 2)
+        self._line.answered()
         for outcome in outcomes:
             if outcome.kind <= OutcomeKind.SETTLED:
                 self._fence.witnessed(self.bank, outcome.head)
@@ -314,21 +263,10 @@ class Link:
         self._listener.answered(self.bank, answers)
 
     def _unanswered(self, batch: list[Asked], failure: Unknown | Refused, begun: float) -> None:
-        """Nothing is known of this batch: it stands in line again, first. One item that makes a bank stumble must not
-        hold up the others, so batches get smaller, and a single one goes to the end of the line."""
         text = failure.cause if isinstance(failure, Unknown) else failure.reason.name
         self._log.write(self._unanswered_lines(batch, text, begun))
         stumbled = isinstance(failure, Refused) and failure.reason is Reason.INSTRUCTION_MALFORMED
-        if stumbled:
-            self._batch_limit = max(1, len(batch) // 2)
-        back = [asked.underway for asked in batch if asked.underway is not None]
-        if stumbled and len(batch) == 1:
-            self._waiting.extend(back)
-        else:
-            self._waiting.extendleft(reversed(back))
-        self._settling.extendleft(reversed([asked.transfer for asked in batch if asked.underway is None]))
-        if self._settling:
-            self._settle_at = self._clock.monotonic() + SETTLE_WITHIN
+        self._line.put_back(batch, stumbled=stumbled)
 
     def _refused(self, refused: Refused) -> None:
         self._session = None
@@ -349,9 +287,9 @@ class Link:
         pause = self._chance.uniform(0, self._pause) if self._pause <= LONGEST_PAUSE else self._pause
         self.next_attempt_us = self._clock.now_us() + int(pause * 1_000_000)
         self._pause = min(self._pause * 2, LONGEST_PAUSE)
-        self._wake.clear()
+        self._line.wake.clear()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._wake.wait(), pause)
+            await asyncio.wait_for(self._line.wake.wait(), pause)
 
     async def _ask_for_open_debits(self) -> None:
         assert self._port is not None  # noqa: S101  the caller looked

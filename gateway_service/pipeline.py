@@ -7,27 +7,18 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from itertools import islice
-
-from sqlalchemy import Connection
 
 from gateway_service.bank_port import OpenDebit
-from gateway_service.banks import MAX_WAITING, Asked, LinkStatus
+from gateway_service.banks import MAX_WAITING, LinkStatus
 from gateway_service.directory import Directory
 from gateway_service.fencing import Fence
-from gateway_service.storage import (
-    add_transfers,
-    find_by_ids,
-    find_by_keys,
-    list_unfinished,
-    save_heads,
-    save_transfers,
-    suspend_transfer,
-)
+from gateway_service.journal import Journal
+from gateway_service.line import Asked
+from gateway_service.storage import add_transfers, find_by_ids, find_by_keys, list_unfinished, suspend_transfer
 from gateway_service.transfer import BEFORE_THE_NEXT_STEP, State, Transfer, after, give_up, next_step
-from gateway_service.underway import Underway
+from gateway_service.underway import Known, Underway
 from interbank.clock import Clock
-from interbank.instructions import Head, InstructionKind, Outcome
+from interbank.instructions import InstructionKind, Outcome
 from interbank.refusals import Reason, Refused
 from interbank.storage.database import Database
 
@@ -39,22 +30,8 @@ PATIENCE = 10.0
 TICK = 0.25
 """Seconds between two looks at what waits."""
 
-MAX_ACCEPTING = 20_000
-"""Orders that may wait to be written into the journal."""
-
-_ACCEPTED_AT_ONCE = 2_000
-"""Orders in one commit of the journal, about: a call's orders stay together."""
-
 _PROGRESS_SAVED_EVERY = 2.0
 """Seconds between two looks at states that nothing rests on. Most have gone on by the next, and are written once."""
-
-_SAVE_AGAIN_AFTER = 0.5
-"""Seconds to wait after the journal failed to write, before it is tried again."""
-
-Known = Underway | Transfer
-"""A transfer that is on its way, or one that is final."""
-
-_Accepting = tuple[Sequence[Transfer], "asyncio.Future[list[Known | Refused]]"]
 
 
 class Pipeline:
@@ -69,15 +46,9 @@ class Pipeline:
     ) -> None:
         self._database = database
         self._directory = directory
-        self._fence = fence
         self._clock = clock
         self._underway: dict[bytes, Underway] = {}
-        self._accepting: list[_Accepting] = []
-        self._accept_wake = asyncio.Event()
-        self._unsaved: dict[bytes, Underway] = {}
-        self._progressed: dict[bytes, Underway] = {}
-        self._progressed_before: dict[bytes, Underway] = {}
-        self._save_wake = asyncio.Event()
+        self._journal = Journal(database, fence, accepted=self._accepted, saved=self._saved)
 
     # What clients ask
 
@@ -103,12 +74,7 @@ class Pipeline:
         Refused(IDEMPOTENCY_KEY_REUSED), or ORDER_IN_PROGRESS while nothing is known of that other order yet. Raises
         Refused(GATEWAY_OVERLOADED) when too many wait already, and what the journal's Database raises.
         """
-        if sum(len(waiting) for waiting, _ in self._accepting) + len(transfers) > MAX_ACCEPTING:
-            raise Refused(Reason.GATEWAY_OVERLOADED, "too many orders wait for the journal", retry_after_ms=500)
-        accepted: asyncio.Future[list[Known | Refused]] = asyncio.get_running_loop().create_future()
-        self._accepting.append((transfers, accepted))
-        self._accept_wake.set()
-        return await asyncio.shield(accepted)
+        return await self._journal.accept(transfers)
 
     def known(self, candidate: Transfer, found: Transfer) -> Known | Refused:
         """What the journal's row under a candidate's key means for it."""
@@ -137,7 +103,7 @@ class Pipeline:
 
     async def run(self) -> None:
         """Accept, save and watch for ever."""
-        await asyncio.gather(self._accept_batches(), self._save_batches(), self._watch())
+        await asyncio.gather(self._journal.run(), self._watch())
 
     # What banks say
 
@@ -221,76 +187,13 @@ class Pipeline:
             log.error("%s SUSPENDED: %s", transfer.transfer_id.hex(), transfer.suspended)
         underway.unsaved = bool(transfer.suspended) or transfer.state in BEFORE_THE_NEXT_STEP
         if underway.unsaved:
-            self._unsaved[transfer.transfer_id] = underway
-            self._save_wake.set()
+            self._journal.save(underway)
         else:
-            self._progressed[transfer.transfer_id] = underway
+            self._journal.save_if_it_stays(underway)
             self._advance(underway)
 
-    async def _accept_batches(self) -> None:
-        while True:
-            await self._accept_wake.wait()
-            self._accept_wake.clear()
-            while self._accepting:
-                await self._accept(self._take_accepting())
-
-    def _take_accepting(self) -> list[_Accepting]:
-        """The oldest that wait, as many as fit into one commit and at least one."""
-        batch: list[_Accepting] = []
-        size = 0
-        for waiting in self._accepting:
-            batch.append(waiting)
-            size += len(waiting[0])
-            if size >= _ACCEPTED_AT_ONCE:
-                break
-        del self._accepting[: len(batch)]
-        return batch
-
-    async def _accept(self, batch: Sequence[_Accepting]) -> None:
-        candidates = [transfer for transfers, _ in batch for transfer in transfers]
-        try:
-            rows = await self._database.write(lambda connection: _accept(connection, candidates))
-        except Exception as error:
-            for _, accepted in batch:
-                if not accepted.done():
-                    accepted.set_exception(error)
-            return
-        pairs = zip(candidates, rows, strict=True)
-        answers = iter(
-            [self._set_out(row) if row is candidate else self.known(candidate, row) for candidate, row in pairs]
-        )
-        for transfers, accepted in batch:
-            result = list(islice(answers, len(transfers)))
-            if not accepted.done():
-                accepted.set_result(result)
-
-    async def _save_batches(self) -> None:
-        while True:
-            await self._save_wake.wait()
-            self._save_wake.clear()
-            underways, self._unsaved = list(self._unsaved.values()), {}
-            heads = self._fence.take_unsaved()
-            if underways or heads:
-                saved = [underway.transfer for underway in underways]
-
-                def save(connection: Connection, saved: list[Transfer] = saved, heads: dict[str, Head] = heads) -> None:
-                    save_transfers(connection, saved)
-                    save_heads(connection, heads)
-
-                try:
-                    await self._database.write(save)
-                except Refused as refused:
-                    log.warning("the journal cannot be written: %s", refused.message)
-                    await self._save_later(underways, heads)
-                else:
-                    self._saved(underways, saved)
-
-    async def _save_later(self, underways: Sequence[Underway], heads: dict[str, Head]) -> None:
-        await asyncio.sleep(_SAVE_AGAIN_AFTER)
-        self._unsaved = {u.transfer.transfer_id: u for u in underways} | self._unsaved
-        for bank, head in heads.items():
-            self._fence.unsaved(bank, head)
-        self._save_wake.set()
+    def _accepted(self, candidate: Transfer, row: Transfer) -> Known | Refused:
+        return self._set_out(row) if row is candidate else self.known(candidate, row)
 
     def _saved(self, underways: Sequence[Underway], saved: Sequence[Transfer]) -> None:
         to_settle: dict[str, list[Transfer]] = {}
@@ -322,23 +225,8 @@ class Pipeline:
                         self._move(underway, given_up)
             if now >= save_progress_at:
                 save_progress_at = now + _PROGRESS_SAVED_EVERY
-                self._save_progress()
-            self._save_wake.set()
-
-    def _save_progress(self) -> None:
-        """Take up for saving what has not gone on since it was looked at last."""
-        stayed = self._progressed_before.items()
-        self._unsaved |= {key: underway for key, underway in stayed if not underway.unsaved and not underway.finished}
-        self._progressed_before, self._progressed = self._progressed, {}
-
-
-def _accept(connection: Connection, candidates: Sequence[Transfer]) -> list[Transfer]:
-    """The journal's row under each candidate's key; candidates whose key is free become rows."""
-    by_key = {(c.principal, c.order.idempotency_key): c for c in reversed(candidates)}
-    by_key |= find_by_keys(connection, by_key)
-    found = [by_key[candidate.principal, candidate.order.idempotency_key] for candidate in candidates]
-    add_transfers(connection, [candidate for candidate, row in zip(candidates, found, strict=True) if row is candidate])
-    return found
+                self._journal.look_at_progress()
+            self._journal.save_what_there_is()
 
 
 def _key(debit: OpenDebit) -> tuple[str, str]:

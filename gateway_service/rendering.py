@@ -2,10 +2,9 @@
 
 from gateway_service.banks import LinkStatus
 from gateway_service.directory import Directory
-from gateway_service.pipeline import Known
 from gateway_service.sessions import Session, Sessions
 from gateway_service.transfer import State, Transfer, next_step
-from gateway_service.underway import Underway
+from gateway_service.underway import Known, Underway
 from interbank.clock import Clock
 from interbank.instructions import InstructionKind
 from interbank.rpc.translate import order_message

@@ -5,10 +5,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from gateway_service.directory import Directory, connected
-from gateway_service.pipeline import Known, Pipeline
+from gateway_service.pipeline import Pipeline
 from gateway_service.sessions import Access
 from gateway_service.storage import find_by_keys
 from gateway_service.transfer import Transfer
+from gateway_service.underway import Known
 from interbank.clock import Clock
 from interbank.orders import Order, bank_principal, check_order, fingerprint, transfer_id, user_principal
 from interbank.refusals import Kind, Reason, Refused

@@ -115,3 +115,7 @@ class Underway:
         if self.changed is None:
             self.changed = asyncio.Event()
         return self.changed
+
+
+Known = Underway | Transfer
+"""A transfer that is on its way, or one that is final."""

@@ -213,7 +213,7 @@ class World:
         """Let the question that the gateway asks every bank every few seconds be due now."""
         link = self.link(bank)
         link._question_at = 0.0
-        link._wake.set()
+        link._line.wake.set()
 
     async def until(self, condition: Any, seconds: float = 20.0) -> Any:
         """Wait until a condition holds, and return what it gave; it may have to be awaited. Fails with the log."""

@@ -5,12 +5,12 @@ import time
 from collections.abc import AsyncIterator, Iterable, Sequence
 
 from gateway_service import transfer as life
-from gateway_service.pipeline import Known, Pipeline
+from gateway_service.pipeline import Pipeline
 from gateway_service.rendering import Rendering
 from gateway_service.sessions import Session, Sessions
 from gateway_service.storage import find_by_ids, find_by_keys, find_by_prefix, list_transfers
 from gateway_service.submission import Orderer, Submission, bank_by_operator, customer
-from gateway_service.underway import Group, Underway
+from gateway_service.underway import Group, Known, Underway
 from interbank.orders import MAX_ORDERS, Order, user_principal
 from interbank.refusals import Reason, Refused
 from interbank.rpc.interceptor import Context

@@ -69,7 +69,7 @@ async def test_a_step_back_is_not_sent_before_it_is_durable(journal: ThreadedDat
     link.enqueue(underway)
     pipeline._move(underway, give_up(underway.transfer))
     assert underway.unsaved
-    assert link._take_batch() == []
+    assert link._line.take() == []
 
 
 async def test_a_debit_under_a_key_that_is_taken_again_keeps_no_other_from_being_adopted(
@@ -80,7 +80,7 @@ async def test_a_debit_under_a_key_that_is_taken_again_keeps_no_other_from_being
     pipeline, directory = a_pipeline(journal)
     again = a_transfer(replace(ORDER, payer_bank="EAST", minor_units=7))
     lost, other = a_transfer(), a_transfer(replace(ORDER, idempotency_key="k-2"))
-    accepting = asyncio.create_task(pipeline._accept_batches())
+    accepting = asyncio.create_task(pipeline.run())
     await pipeline.accept([again])
     accepting.cancel()
 

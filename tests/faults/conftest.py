@@ -16,7 +16,7 @@ async def hurt_network(home: Path) -> AsyncIterator[World]:
     """Two banks under one gateway, over a wire."""
     with pytest.MonkeyPatch.context() as patch:
         # A Settle waits for company, and nobody waits for it but these tests.
-        patch.setattr("gateway_service.banks.SETTLE_WITHIN", 0.01)
+        patch.setattr("gateway_service.line.SETTLE_WITHIN", 0.01)
         async with World(home, wire=Wire()).running("NORTH", "SOUTH") as world:
             yield world
 

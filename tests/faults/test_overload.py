@@ -83,7 +83,7 @@ async def test_a_journal_that_takes_nothing_accepts_nothing(world: World, monkey
 async def test_a_journal_that_cannot_be_written_delays_the_answer_and_loses_nothing(
     world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("gateway_service.pipeline._SAVE_AGAIN_AFTER", 0.05)
+    monkeypatch.setattr("gateway_service.journal._SAVE_AGAIN_AFTER", 0.05)
     alice, bob = await two_customers(world)
     held = world.wire.hold_reply(InstructionKind.CREDIT)
     paying = asyncio.ensure_future(alice.pay(alice.at("NORTH"), bob.named_at("SOUTH"), 4_00, "late"))

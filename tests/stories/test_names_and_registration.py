@@ -103,8 +103,8 @@ async def test_a_user_has_one_account_at_a_bank(world: World) -> None:
 
 async def test_a_deposit_beyond_all_bounds_opens_nothing(world: World) -> None:
     operator = await world.operator()
-    for deposit in (-1, 10**15):
-        with refused(Reason.AMOUNT_TOO_LARGE, field="deposit"):
+    for deposit, reason in ((-1, Reason.AMOUNT_NOT_POSITIVE), (10**15, Reason.AMOUNT_TOO_LARGE)):
+        with refused(reason, field="deposit"):
             await open_accounts(operator, "NORTH", bank_pb2.NewAccount(username="rich", deposit_minor_units=deposit))
 
 

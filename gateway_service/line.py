@@ -1,0 +1,106 @@
+"""Who waits for a bank: transfers whose next step is there, and those that were credited and are to be settled."""
+
+import asyncio
+from collections import deque
+from collections.abc import Iterable, Sequence
+
+from gateway_service.transfer import Transfer, next_step
+from gateway_service.underway import Underway
+from interbank.clock import Clock
+from interbank.instructions import InstructionKind
+from interbank.orders import MAX_ORDERS
+from interbank.values import value
+
+GATHER_EACH, GATHER_AT_MOST, GATHERED = 0.0005, 0.02, 32
+"""Seconds that a batch waits for company, for each transfer that moves elsewhere, up to a bound; and the size that goes
+at once."""
+
+SETTLE_WITHIN = 0.1
+"""Seconds that a Settle may wait for company: nobody waits for it."""
+
+
+@value
+class Asked:
+    """An instruction that was sent for a transfer; `underway` is None for Settle, which nobody waits for."""
+
+    transfer: Transfer
+    kind: InstructionKind
+    underway: Underway | None
+
+
+class Line:
+    """The line before one bank. `wake` is set when somebody joins it."""
+
+    def __init__(self, bank: str, clock: Clock) -> None:
+        self._bank = bank
+        self._clock = clock
+        self._waiting: deque[Underway] = deque()
+        self._settling: deque[Transfer] = deque()
+        self._settle_at: float | None = None
+        self._batch_limit = MAX_ORDERS
+        self.wake = asyncio.Event()
+
+    @property
+    def waiting(self) -> Sequence[Underway]:
+        """Transfers that wait to be asked for, Settle apart."""
+        return self._waiting
+
+    @property
+    def settle_at(self) -> float | None:
+        """When the first that is to be settled has waited long enough; monotonic seconds."""
+        return self._settle_at
+
+    def join(self, underway: Underway) -> None:
+        """This transfer's next step is for the bank."""
+        self._waiting.append(underway)
+        self.wake.set()
+
+    def settle(self, transfers: Iterable[Transfer]) -> None:
+        """Tell the bank, when there is an occasion, that these were credited."""
+        self._settling.extend(transfers)
+        if self._settle_at is None:
+            self._settle_at = self._clock.monotonic() + SETTLE_WITHIN
+            self.wake.set()
+
+    async def gather(self, moving: int) -> None:
+        """A call costs more than what it carries, so under load those who may join soon are waited for: more fit, and
+        all are served sooner. A payment that is alone in the network (`moving` is 1) waits for nobody."""
+        elsewhere = moving - len(self._waiting)
+        if elsewhere > 0 and 0 < len(self._waiting) < GATHERED:
+            await asyncio.sleep(min(GATHER_AT_MOST, elsewhere * GATHER_EACH))
+
+    def take(self) -> list[Asked]:
+        """What to send now: each transfer's next step, as it is at this moment; room that is left is for settling."""
+        batch: list[Asked] = []
+        while self._waiting and len(batch) < self._batch_limit:
+            underway = self._waiting.popleft()
+            if underway.unsaved:
+                continue  # it stands in line again once it is durable
+            step = next_step(underway.transfer)
+            if step is not None and step.bank == self._bank:
+                batch.append(Asked(underway.transfer, step.kind, underway))
+        due = self._settle_at is not None and self._clock.monotonic() >= self._settle_at
+        if batch or due:
+            while self._settling and len(batch) < self._batch_limit:
+                batch.append(Asked(self._settling.popleft(), InstructionKind.SETTLE, None))
+            if not self._settling:
+                self._settle_at = None
+        return batch
+
+    def answered(self) -> None:
+        """A batch was answered: the next one may be larger again."""
+        self._batch_limit = min(MAX_ORDERS, self._batch_limit * 2)
+
+    def put_back(self, batch: Sequence[Asked], *, stumbled: bool) -> None:
+        """Nothing is known of this batch: it stands in line again, first. One item that makes a bank stumble must not
+        hold up the others, so batches get smaller, and a single one goes to the end of the line."""
+        if stumbled:
+            self._batch_limit = max(1, len(batch) // 2)
+        back = [asked.underway for asked in batch if asked.underway is not None]
+        if stumbled and len(batch) == 1:
+            self._waiting.extend(back)
+        else:
+            self._waiting.extendleft(reversed(back))
+        self._settling.extendleft(reversed([asked.transfer for asked in batch if asked.underway is None]))
+        if self._settling:
+            self._settle_at = self._clock.monotonic() + SETTLE_WITHIN
