@@ -9,12 +9,12 @@ from bank_service.credentials import Credentials
 from bank_service.operations import Bank, PayeeToCheck
 from bank_service.settings import BankSettings
 from interbank.instructions import Instruction, Outcome
-from interbank.money import to_decimal
+from interbank.money import amount_text
 from interbank.orders import MAX_ORDERS, check_password
 from interbank.passwords import Passwords
 from interbank.refusals import Reason, Refused
 from interbank.rpc.interceptor import Context
-from interbank.rpc.translate import head_from, head_message, instruction_from, order_message, outcome_message
+from interbank.rpc.translate import head_from, head_message, instruction_from, write_order, write_outcome
 from interbank.storage.database import Database
 from interbank.telemetry import InstructionLog
 from protos.v1 import bank_pb2, bank_pb2_grpc, money_pb2
@@ -76,9 +76,10 @@ class BankServicer(bank_pb2_grpc.BankServiceServicer):
         elapsed = (time.monotonic() - begun) * 1000
         self._log.write(_lines(instructions, outcomes, elapsed))
         last = max((outcome.head for outcome in outcomes), key=lambda head: head.record_id)
-        return bank_pb2.PostResponse(
-            outcomes=[outcome_message(outcome) for outcome in outcomes], head=head_message(last)
-        )
+        response = bank_pb2.PostResponse(head=head_message(last))
+        for outcome in outcomes:
+            write_outcome(outcome, response.outcomes.add())
+        return response
 
     async def CheckPayees(self, request: bank_pb2.CheckPayeesRequest, context: Context) -> bank_pb2.CheckPayeesResponse:
         """See bank.proto."""
@@ -93,17 +94,16 @@ class BankServicer(bank_pb2_grpc.BankServiceServicer):
         rows = await self._database.read(
             lambda connection: queries.list_open(connection, after=request.after_record_id, limit=limit + 1)
         )
-        debits = [
-            bank_pb2.OpenDebit(
+        response = bank_pb2.ListOpenResponse(more=len(rows) > limit)
+        for row in rows[:limit]:
+            debit = response.open_debits.add(
                 transfer_id=row.transfer_id,
                 fingerprint=row.fingerprint,
-                order=order_message(row.order),
                 principal=row.principal,
                 head=head_message(row.head),
             )
-            for row in rows[:limit]
-        ]
-        return bank_pb2.ListOpenResponse(open_debits=debits, more=len(rows) > limit)
+            write_order(row.order, debit.order)
+        return response
 
     async def ListRecords(self, request: bank_pb2.ListRecordsRequest, context: Context) -> bank_pb2.ListRecordsResponse:
         """See bank.proto."""
@@ -249,7 +249,7 @@ def _lines(instructions: Sequence[Instruction], outcomes: Sequence[Outcome], ela
     spent = f"{elapsed:.1f} ms" + (f" for {len(outcomes)}" if len(outcomes) > 1 else "")
     return [
         f"{i.kind.name:<13} {i.transfer_id.hex()[:8]}  "
-        f"{to_decimal(i.order.minor_units, i.order.currency) + ' ' + i.order.currency if i.order.currency else '-'}  "
+        f"{amount_text(i.order.minor_units, i.order.currency) if i.order.currency else '-'}  "
         f"{i.principal or '-'}  {o.kind.name}{' ' + o.reason if o.reason else ''}"
         f"{f' entry {o.entry_id}' if o.entry_id else ''}{' again' if o.replayed else ''}  {spent}"
         for i, o in zip(instructions, outcomes, strict=True)

@@ -11,7 +11,7 @@ from interbank.instructions import Evidence, Head, Instruction, Outcome, Outcome
 from interbank.orders import Order
 from interbank.refusals import Reason, Refused
 from interbank.rpc.status import cause, from_rpc_error
-from interbank.rpc.translate import head_from, head_message, instruction_message, order_from, outcome_from
+from interbank.rpc.translate import head_from, head_message, order_from, outcome_from, write_instruction
 from interbank.telemetry import REQUEST_ID_KEY, request_id
 from interbank.values import value
 from protos.v1 import bank_pb2, bank_pb2_grpc
@@ -124,9 +124,9 @@ class GrpcBankPort:
 
     async def post(self, session_id: bytes, instructions: Sequence[Instruction]) -> list[Outcome]:
         """See BankPort."""
-        request = bank_pb2.PostRequest(
-            session_id=session_id, instructions=[instruction_message(instruction) for instruction in instructions]
-        )
+        request = bank_pb2.PostRequest(session_id=session_id)
+        for instruction in instructions:
+            write_instruction(instruction, request.instructions.add())
         deadline = DEADLINE + PER_ITEM * len(instructions)
         answer: bank_pb2.PostResponse = await self.call("Post", request, deadline=deadline)
         outcomes = [outcome_from(message) for message in answer.outcomes]

@@ -18,6 +18,7 @@ from gateway_service.transfer import Transfer, instruction
 from gateway_service.underway import Underway
 from interbank.clock import Clock
 from interbank.instructions import Instruction, Outcome, OutcomeKind
+from interbank.money import amount_text
 from interbank.refusals import Reason, Refused
 from interbank.telemetry import InstructionLog
 
@@ -310,20 +311,22 @@ class Link:
     def _lines(self, answers: Sequence[tuple[Asked, Outcome]], begun: float) -> list[str]:
         spent = self._spent(len(answers), begun)
         return [
-            f"→{self.bank:<11} {a.kind.name:<13} {o.transfer_id.hex()[:8]}  {a.transfer.order.amount}  "
-            f"{a.transfer.principal}  try {a.underway.attempts if a.underway else 1}  {o.kind.name}"
-            f"{' ' + o.reason if o.reason else ''}{f' entry {o.entry_id}' if o.entry_id else ''}  {spent}"
-            for a, o in answers
+            f"{self._about(asked)}  {outcome.kind.name}{' ' + outcome.reason if outcome.reason else ''}"
+            f"{f' entry {outcome.entry_id}' if outcome.entry_id else ''}  {spent}"
+            for asked, outcome in answers
         ]
 
     def _unanswered_lines(self, batch: Sequence[Asked], text: str, begun: float) -> list[str]:
         spent = self._spent(len(batch), begun)
-        return [
-            f"→{self.bank:<11} {a.kind.name:<13} {a.transfer.transfer_id.hex()[:8]}  {a.transfer.order.amount}  "
-            f"{a.transfer.principal}  try {a.underway.attempts if a.underway else 1}  {text}  "
-            f"unknown: ask again  {spent}"
-            for a in batch
-        ]
+        return [f"{self._about(asked)}  {text}  unknown: ask again  {spent}" for asked in batch]
+
+    def _about(self, asked: Asked) -> str:
+        transfer, order = asked.transfer, asked.transfer.order
+        return (
+            f"→{self.bank:<11} {asked.kind.name:<13} {transfer.transfer_id.hex()[:8]}  "
+            f"{amount_text(order.minor_units, order.currency)}  {transfer.principal}  "
+            f"try {asked.underway.attempts if asked.underway else 1}"
+        )
 
     def _spent(self, items: int, begun: float) -> str:
         elapsed = (self._clock.monotonic() - begun) * 1000

@@ -7,7 +7,7 @@ from gateway_service.transfer import State, Transfer, next_step
 from gateway_service.underway import Known, Underway
 from interbank.clock import Clock
 from interbank.instructions import InstructionKind
-from interbank.rpc.translate import order_message
+from interbank.rpc.translate import write_order
 from protos.v1 import gateway_pb2, order_pb2
 
 _ACTIONS = {
@@ -27,16 +27,23 @@ class Rendering:
         self._clock = clock
 
     def transfer(self, known: Known) -> order_pb2.Transfer:
-        """A transfer as it is now. A final state shows only once it is durable."""
+        """A transfer as it is now, as a message of its own."""
+        message = order_pb2.Transfer()
+        self.write(known, message)
+        return message
+
+    def write(self, known: Known, message: order_pb2.Transfer) -> None:
+        """Write a transfer as it is now into its message. A final state shows only once it is durable."""
         if isinstance(known, Transfer):
-            return _message(known, known.state, final=known.final)
+            _write(known, known.state, known.final, message)
+            return
         transfer = known.transfer
         if transfer.final and not known.finished:
-            return _message(transfer, State.DEBITED if transfer.debit else State.ACCEPTED, final=False)
-        message = _message(transfer, transfer.state, final=known.finished)
+            _write(transfer, State.DEBITED if transfer.debit else State.ACCEPTED, False, message)
+            return
+        _write(transfer, transfer.state, known.finished, message)
         if not known.finished:
             self._add_doubt(message, known)
-        return message
 
     def _add_doubt(self, message: order_pb2.Transfer, underway: Underway) -> None:
         step = next_step(underway.transfer)
@@ -52,18 +59,17 @@ class Rendering:
             message.in_doubt.next_attempt_at_us = max(link.next_attempt_us, self._clock.now_us())
 
 
-def _message(transfer: Transfer, state: State, *, final: bool) -> order_pb2.Transfer:
-    return order_pb2.Transfer(
-        transfer_id=transfer.transfer_id,
-        order=order_message(transfer.order),
-        state=_STATES[state],
-        final=final,
-        reason=transfer.reason if final else "",
-        principal=transfer.principal,
-        accepted_at_us=transfer.accepted_at,
-        finished_at_us=(transfer.finished_at or 0) if final else 0,
-        suspended=bool(transfer.suspended),
-    )
+def _write(transfer: Transfer, state: State, final: bool, message: order_pb2.Transfer) -> None:
+    message.transfer_id = transfer.transfer_id
+    write_order(transfer.order, message.order)
+    message.state = _STATES[state]
+    message.final = final
+    message.principal = transfer.principal
+    message.accepted_at_us = transfer.accepted_at
+    if final:
+        message.reason = transfer.reason
+        message.finished_at_us = transfer.finished_at or 0
+    message.suspended = bool(transfer.suspended)
 
 
 _STATES = {state: getattr(order_pb2, f"TRANSFER_STATE_{state.name}") for state in State}

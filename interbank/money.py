@@ -20,7 +20,7 @@ class Money:
     currency: str
 
     def __str__(self) -> str:
-        return f"{self.decimal} {self.currency}"
+        return amount_text(self.minor_units, self.currency)
 
     @property
     def decimal(self) -> str:
@@ -43,6 +43,11 @@ def to_decimal(minor_units: int, currency: str) -> str:
         return str(minor_units)
     padded = f"{abs(minor_units):0{digits + 1}d}"
     return f"{'-' if minor_units < 0 else ''}{padded[:-digits]}.{padded[-digits:]}"
+
+
+def amount_text(minor_units: int, currency: str) -> str:
+    """Minor units as people read them: (1234, "EUR") is "12.34 EUR". Raises Refused(CURRENCY_UNKNOWN)."""
+    return f"{to_decimal(minor_units, currency)} {currency}"
 
 
 def parse_money(text: str, currency: str, *, field: str = "amount") -> Money:

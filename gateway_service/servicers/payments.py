@@ -11,6 +11,7 @@ from gateway_service.sessions import Session, Sessions
 from gateway_service.storage import find_by_ids, find_by_keys, find_by_prefix, list_transfers
 from gateway_service.submission import Orderer, Submission, bank_by_operator, customer
 from gateway_service.underway import Group, Known, Underway
+from interbank.money import amount_text
 from interbank.orders import MAX_ORDERS, Order, user_principal
 from interbank.refusals import Reason, Refused
 from interbank.rpc.interceptor import Context
@@ -55,7 +56,8 @@ class PaymentServicer(gateway_pb2_grpc.PaymentServiceServicer):
         (known,) = await self._submit(context, orderer, [order_from(request.order)], patient=False, wait=MAX_WAIT)
         if isinstance(known, Refused):
             raise known
-        response = gateway_pb2.TransferResponse(transfer=self._rendering.transfer(known))
+        response = gateway_pb2.TransferResponse()
+        self._rendering.write(known, response.transfer)
         if isinstance(known, Underway) and known.balance_after is not None:
             response.balance_after = known.balance_after
         return response
@@ -72,7 +74,10 @@ class PaymentServicer(gateway_pb2_grpc.PaymentServiceServicer):
         orders = [order_from(order) for order in request.orders]
         wait = min(MAX_WAIT, max(0, request.wait_seconds))
         answers = await self._submit(context, orderer, orders, patient=request.patient, wait=wait)
-        return gateway_pb2.SubmitTransfersResponse(submissions=[self._submission_message(a) for a in answers])
+        response = gateway_pb2.SubmitTransfersResponse()
+        for answer in answers:
+            self._write_submission(answer, response.submissions.add())
+        return response
 
     async def GetTransfers(
         self, request: gateway_pb2.GetTransfersRequest, context: Context
@@ -164,17 +169,14 @@ class PaymentServicer(gateway_pb2_grpc.PaymentServiceServicer):
             self._rendering.transfer(self._pipeline.find(transfer.transfer_id) or transfer) for transfer in transfers
         ]
 
-    def _submission_message(self, answer: Known | Refused) -> gateway_pb2.Submission:
+    def _write_submission(self, answer: Known | Refused, message: gateway_pb2.Submission) -> None:
         if not isinstance(answer, Refused):
-            return gateway_pb2.Submission(transfer=self._rendering.transfer(answer))
-        return gateway_pb2.Submission(
-            not_accepted=gateway_pb2.NotAccepted(
-                reason=answer.reason.name,
-                message=answer.message,
-                field=answer.field,
-                try_again=answer.reason.try_again,
-            )
-        )
+            self._rendering.write(answer, message.transfer)
+            return
+        message.not_accepted.reason = answer.reason.name
+        message.not_accepted.message = answer.message
+        message.not_accepted.field = answer.field
+        message.not_accepted.try_again = answer.reason.try_again
 
 
 def _orderer(session: Session, bank: str) -> Orderer:
@@ -217,4 +219,5 @@ def _line(answer: Known | Refused) -> str:
     if isinstance(answer, Refused):
         return f"-         -  not accepted {answer.reason.name}"
     transfer = answer.transfer if isinstance(answer, Underway) else answer
-    return f"{transfer.transfer_id.hex()[:8]}  {transfer.order.amount}  {transfer.state.value}"
+    amount = amount_text(transfer.order.minor_units, transfer.order.currency)
+    return f"{transfer.transfer_id.hex()[:8]}  {amount}  {transfer.state.value}"

@@ -1,4 +1,8 @@
-"""Orders, instructions and outcomes to and from their messages. No decisions."""
+"""Orders, instructions and outcomes to and from their messages. No decisions.
+
+What comes by the hundred is written into the message that will carry it: protobuf copies a message that is put into
+another by writing and reading its bytes, at every level.
+"""
 
 from interbank.instructions import NO_HEAD, Evidence, Head, Instruction, InstructionKind, Outcome, OutcomeKind
 from interbank.orders import Order
@@ -23,19 +27,24 @@ def order_from(message: order_pb2.Order) -> Order:
     )
 
 
+def write_order(order: Order, message: order_pb2.Order) -> None:
+    """Write an order into its message."""
+    message.payer_bank = order.payer_bank
+    message.payer_account = order.payer_account
+    message.payee_bank = order.payee_bank
+    message.payee_account = order.payee_account
+    message.payee_name = order.payee_name
+    message.minor_units = order.minor_units
+    message.currency = order.currency
+    message.reference = order.reference
+    message.idempotency_key = order.idempotency_key
+
+
 def order_message(order: Order) -> order_pb2.Order:
-    """Write an order."""
-    return order_pb2.Order(
-        payer_bank=order.payer_bank,
-        payer_account=order.payer_account,
-        payee_bank=order.payee_bank,
-        payee_account=order.payee_account,
-        payee_name=order.payee_name,
-        minor_units=order.minor_units,
-        currency=order.currency,
-        reference=order.reference,
-        idempotency_key=order.idempotency_key,
-    )
+    """An order as a message of its own."""
+    message = order_pb2.Order()
+    write_order(order, message)
+    return message
 
 
 def head_from(message: bank_pb2.Head) -> Head:
@@ -48,19 +57,18 @@ def head_message(head: Head) -> bank_pb2.Head:
     return bank_pb2.Head(record_id=head.record_id, chain_hash=head.chain_hash)
 
 
-def instruction_message(instruction: Instruction) -> bank_pb2.Instruction:
-    """Write an instruction. Settle goes without its order: the bank has it."""
-    evidence = instruction.evidence
-    return bank_pb2.Instruction(
-        kind=int(instruction.kind),  # type: ignore[arg-type]
-        transfer_id=instruction.transfer_id,
-        fingerprint=instruction.fingerprint,
-        order=None if instruction.kind is InstructionKind.SETTLE else order_message(instruction.order),
-        principal=instruction.principal,
-        grant=instruction.grant,
-        actor=instruction.actor,
-        evidence=_evidence_message(evidence) if evidence else None,
-    )
+def write_instruction(instruction: Instruction, message: bank_pb2.Instruction) -> None:
+    """Write an instruction into its message. Settle goes without its order: the bank has it."""
+    message.kind = int(instruction.kind)  # type: ignore[assignment]
+    message.transfer_id = instruction.transfer_id
+    message.fingerprint = instruction.fingerprint
+    if instruction.kind is not InstructionKind.SETTLE:
+        write_order(instruction.order, message.order)
+    message.principal = instruction.principal
+    message.grant = instruction.grant
+    message.actor = instruction.actor
+    if instruction.evidence is not None:
+        _write_evidence(instruction.evidence, message.evidence)
 
 
 def instruction_from(message: bank_pb2.Instruction) -> Instruction:
@@ -77,17 +85,16 @@ def instruction_from(message: bank_pb2.Instruction) -> Instruction:
     )
 
 
-def outcome_message(outcome: Outcome) -> bank_pb2.Outcome:
-    """Write an outcome."""
-    return bank_pb2.Outcome(
-        transfer_id=outcome.transfer_id,
-        kind=int(outcome.kind),  # type: ignore[arg-type]
-        reason=outcome.reason,
-        head=head_message(outcome.head) if outcome.head is not NO_HEAD else None,
-        balance_after=outcome.balance_after,
-        entry_id=outcome.entry_id,
-        replayed=outcome.replayed,
-    )
+def write_outcome(outcome: Outcome, message: bank_pb2.Outcome) -> None:
+    """Write an outcome into its message."""
+    message.transfer_id = outcome.transfer_id
+    message.kind = int(outcome.kind)  # type: ignore[assignment]
+    message.reason = outcome.reason
+    if outcome.head is not NO_HEAD:
+        _write_head(outcome.head, message.head)
+    message.balance_after = outcome.balance_after
+    message.entry_id = outcome.entry_id
+    message.replayed = outcome.replayed
 
 
 def outcome_from(message: bank_pb2.Outcome) -> Outcome:
@@ -103,12 +110,15 @@ def outcome_from(message: bank_pb2.Outcome) -> Outcome:
     )
 
 
-def _evidence_message(evidence: Evidence) -> bank_pb2.Evidence:
-    return bank_pb2.Evidence(
-        bank=evidence.bank,
-        kind=int(evidence.kind),  # type: ignore[arg-type]
-        head=head_message(evidence.head),
-    )
+def _write_head(head: Head, message: bank_pb2.Head) -> None:
+    message.record_id = head.record_id
+    message.chain_hash = head.chain_hash
+
+
+def _write_evidence(evidence: Evidence, message: bank_pb2.Evidence) -> None:
+    message.bank = evidence.bank
+    message.kind = int(evidence.kind)  # type: ignore[assignment]
+    _write_head(evidence.head, message.head)
 
 
 def _evidence_from(message: bank_pb2.Evidence) -> Evidence:
