@@ -5,6 +5,7 @@ stored and nothing of its batch is done.
 """
 
 from bank_service.books import CASH
+from interbank.currencies import is_known
 from interbank.instructions import PURPOSES, Instruction, InstructionKind, OutcomeKind
 from interbank.money import MAX_MINOR_UNITS
 from interbank.orders import MAX_KEY, MAX_REFERENCE, Order, Purpose, fingerprint, transfer_id
@@ -32,6 +33,8 @@ def admit(instruction: Instruction, bank: str) -> None:
     order = instruction.order
     if not 0 < order.minor_units <= MAX_MINOR_UNITS:
         raise _malformed("minor_units", "the amount is out of range")
+    if not is_known(order.currency):
+        raise _malformed("currency", "the currency is none that can be written")
     _admit_place(instruction.kind, order, bank)
     _admit_evidence(instruction)
     if not 1 <= len(order.idempotency_key) <= MAX_KEY or len(order.reference) > MAX_REFERENCE:

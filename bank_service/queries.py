@@ -188,6 +188,7 @@ _ORDER_COLUMNS = (
 )
 
 
+_debited = outcomes.alias("debited")
 _PAYEES = outcomes.c.instruction.in_(("CREDIT", "CANCEL_CREDIT", "DEPOSIT", "ADD_MONEY"))
 """Instructions that concern the payee's account here."""
 
@@ -201,7 +202,11 @@ def list_records(connection: Connection, *, since: int, limit: int) -> list[Reco
             records.c.recorded_at,
             records.c.kind,
             func.coalesce(outcomes.c.transfer_id, conclusions.c.transfer_id),
-            func.coalesce(acts.c.account, case((_PAYEES, outcomes.c.payee_account), else_=outcomes.c.payer_account)),
+            func.coalesce(
+                acts.c.account,
+                case((_PAYEES, outcomes.c.payee_account), else_=outcomes.c.payer_account),
+                _debited.c.payer_account,
+            ),
             func.coalesce(outcomes.c.reason, literal("")),
             func.coalesce(entries.c.entry_id, literal(0)),
             func.coalesce(acts.c.actor, outcomes.c.actor, literal("")),
@@ -209,6 +214,7 @@ def list_records(connection: Connection, *, since: int, limit: int) -> list[Reco
         .select_from(
             records.outerjoin(outcomes, outcomes.c.record_id == records.c.record_id)
             .outerjoin(conclusions, conclusions.c.record_id == records.c.record_id)
+            .outerjoin(_debited, _debited.c.transfer_id == conclusions.c.transfer_id)
             .outerjoin(acts, acts.c.record_id == records.c.record_id)
             .outerjoin(entries, entries.c.record_id == records.c.record_id)
         )

@@ -148,6 +148,8 @@ class Link:
             description = await self._port.describe()
         except (Unknown, Refused):
             return None
+        if description.bank != self.bank:
+            return None
         self._fence.described(description)
         return description
 
@@ -212,6 +214,8 @@ class Link:
         if self._port is None:
             raise Unknown("it has not joined yet")
         description = await self._port.describe()
+        if description.bank != self.bank:
+            raise Unknown(f"its certificate says {self.bank}, and it calls itself {description.bank}")
         self._fence.described(description)
         self.last_entry_id = description.last_entry_id
         epoch = await self._fence.epoch_above([description.epoch])
@@ -225,12 +229,12 @@ class Link:
 
     async def _serve(self) -> None:
         while self._session is not None:
+            if self._clock.monotonic() >= self._question_at:
+                await self._ask_for_open_debits()
             await self._line.gather(self._listener.moving)
             batch = self._line.take()
             if batch:
                 await self._post(batch)
-            elif self._clock.monotonic() >= self._question_at:
-                await self._ask_for_open_debits()
             else:
                 await self._idle()
 
@@ -251,8 +255,18 @@ class Link:
         try:
             outcomes = await self._port.post(self._session, instructions)
         except (Unknown, Refused) as failure:
-            self._unanswered(batch, failure, begun)
+            stumbled = isinstance(failure, Refused) and failure.reason is Reason.INSTRUCTION_MALFORMED
+            self._unanswered(batch, failure, begun, stumbled=stumbled)
+            if stumbled:
+                return  # nothing of the batch was done, and its session goes on
             raise
+        try:
+            self._answered(batch, outcomes, begun)
+        except Exception:
+            self._line.put_back(batch, stumbled=False)  # to ask again is always lawful; to forget is not
+            raise
+
+    def _answered(self, batch: list[Asked], outcomes: Sequence[Outcome], begun: float) -> None:
         self._line.answered()
         for outcome in outcomes:
             if outcome.kind <= OutcomeKind.SETTLED:
@@ -263,10 +277,9 @@ class Link:
         self._log.write(self._lines(answers, begun))
         self._listener.answered(self.bank, answers)
 
-    def _unanswered(self, batch: list[Asked], failure: Unknown | Refused, begun: float) -> None:
-        text = failure.cause if isinstance(failure, Unknown) else failure.reason.name
+    def _unanswered(self, batch: list[Asked], failure: Unknown | Refused, begun: float, *, stumbled: bool) -> None:
+        text = failure.cause if isinstance(failure, Unknown) else f"{failure.reason.name} {failure.message}"
         self._log.write(self._unanswered_lines(batch, text, begun))
-        stumbled = isinstance(failure, Refused) and failure.reason is Reason.INSTRUCTION_MALFORMED
         self._line.put_back(batch, stumbled=stumbled)
 
     def _refused(self, refused: Refused) -> None:

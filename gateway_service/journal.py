@@ -11,7 +11,7 @@ from itertools import islice
 from sqlalchemy import Connection
 
 from gateway_service.fencing import Fence
-from gateway_service.storage import add_transfers, find_by_keys, save_heads, save_transfers
+from gateway_service.storage import add_transfers, find_by_keys, save_heads, save_transfers, suspend_transfer
 from gateway_service.transfer import Transfer
 from gateway_service.underway import Known, Underway
 from interbank.instructions import Head
@@ -51,6 +51,7 @@ class Journal:
         self._accepting: list[_Accepting] = []
         self._accept_wake = asyncio.Event()
         self._unsaved: dict[bytes, Underway] = {}
+        self._suspended: dict[bytes, str] = {}
         self._progressed: dict[bytes, Underway] = {}
         self._progressed_before: dict[bytes, Underway] = {}
         self._save_wake = asyncio.Event()
@@ -68,6 +69,11 @@ class Journal:
     def save(self, underway: Underway) -> None:
         """Write its present state with the next commit: something rests on it."""
         self._unsaved[underway.transfer.transfer_id] = underway
+        self._save_wake.set()
+
+    def suspend(self, transfer_id: bytes, cause: str) -> None:
+        """Mark a transfer, final or not, as one that a human must look at, with the next commit."""
+        self._suspended[transfer_id] = cause
         self._save_wake.set()
 
     def save_if_it_stays(self, underway: Underway) -> None:
@@ -127,27 +133,33 @@ class Journal:
             await self._save_wake.wait()
             self._save_wake.clear()
             underways, self._unsaved = list(self._unsaved.values()), {}
+            suspended, self._suspended = self._suspended, {}
             heads = self._fence.take_unsaved()
-            if underways or heads:
-                await self._save(underways, heads)
+            if underways or suspended or heads:
+                await self._save(underways, suspended, heads)
 
-    async def _save(self, underways: Sequence[Underway], heads: dict[str, Head]) -> None:
+    async def _save(self, underways: Sequence[Underway], suspended: dict[bytes, str], heads: dict[str, Head]) -> None:
         transfers = [underway.transfer for underway in underways]
 
         def save(connection: Connection) -> None:
             save_transfers(connection, transfers)
+            for transfer_id, cause in suspended.items():
+                suspend_transfer(connection, transfer_id, cause)
             save_heads(connection, heads)
 
         try:
             await self._database.write(save)
         except Refused as refused:
             log.warning("the journal cannot be written: %s", refused.message)
-            await self._save_later(underways, heads)
+            await self._save_later(underways, suspended, heads)
         else:
             self._saved(underways, transfers)
 
-    async def _save_later(self, underways: Sequence[Underway], heads: dict[str, Head]) -> None:
+    async def _save_later(
+        self, underways: Sequence[Underway], suspended: dict[bytes, str], heads: dict[str, Head]
+    ) -> None:
         await asyncio.sleep(_SAVE_AGAIN_AFTER)
+        self._suspended = suspended | self._suspended
         self._unsaved = {underway.transfer.transfer_id: underway for underway in underways} | self._unsaved
         for bank, head in heads.items():
             self._fence.unsaved(bank, head)

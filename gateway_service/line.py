@@ -15,6 +15,9 @@ GATHER_EACH, GATHER_AT_MOST, GATHERED = 0.0005, 0.02, 32
 """Seconds that a batch waits for company, for each transfer that moves elsewhere, up to a bound; and the size that goes
 at once."""
 
+STUMBLED_PAUSE = 10.0
+"""Seconds until a single instruction that its bank calls malformed is sent again: perhaps to a newer version of it."""
+
 SETTLE_WITHIN = 0.1
 """Seconds that a Settle may wait for company: nobody waits for it."""
 
@@ -35,6 +38,7 @@ class Line:
         self._bank = bank
         self._clock = clock
         self._waiting: deque[Underway] = deque()
+        self._ids: set[bytes] = set()
         self._settling: deque[Transfer] = deque()
         self._settle_at: float | None = None
         self._batch_limit = MAX_ORDERS
@@ -51,9 +55,11 @@ class Line:
         return self._settle_at
 
     def join(self, underway: Underway) -> None:
-        """This transfer's next step is for the bank."""
-        self._waiting.append(underway)
-        self.wake.set()
+        """This transfer's next step is for the bank. Nobody stands in line twice."""
+        if underway.transfer.transfer_id not in self._ids:
+            self._ids.add(underway.transfer.transfer_id)
+            self._waiting.append(underway)
+            self.wake.set()
 
     def settle(self, transfers: Iterable[Transfer]) -> None:
         """Tell the bank, when there is an occasion, that these were credited."""
@@ -74,6 +80,7 @@ class Line:
         batch: list[Asked] = []
         while self._waiting and len(batch) < self._batch_limit:
             underway = self._waiting.popleft()
+            self._ids.discard(underway.transfer.transfer_id)
             if underway.unsaved:
                 continue  # it stands in line again once it is durable
             step = next_step(underway.transfer)
@@ -93,14 +100,16 @@ class Line:
 
     def put_back(self, batch: Sequence[Asked], *, stumbled: bool) -> None:
         """Nothing is known of this batch: it stands in line again, first. One item that makes a bank stumble must not
-        hold up the others, so batches get smaller, and a single one goes to the end of the line."""
+        hold up the others, so batches get smaller, and a single one comes back later."""
+        back = [a.underway for a in batch if a.underway is not None and a.transfer.transfer_id not in self._ids]
         if stumbled:
             self._batch_limit = max(1, len(batch) // 2)
-        back = [asked.underway for asked in batch if asked.underway is not None]
-        if stumbled and len(batch) == 1:
-            self._waiting.extend(back)
-        else:
-            self._waiting.extendleft(reversed(back))
+            if len(batch) == 1:  # if it is a Settle, the bank will list its debit as open
+                for underway in back:
+                    asyncio.get_running_loop().call_later(STUMBLED_PAUSE, self.join, underway)
+                return
+        self._waiting.extendleft(reversed(back))
+        self._ids.update(underway.transfer.transfer_id for underway in back)
         self._settling.extendleft(reversed([asked.transfer for asked in batch if asked.underway is None]))
         if self._settling:
             self._settle_at = self._clock.monotonic() + SETTLE_WITHIN

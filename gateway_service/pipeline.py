@@ -14,7 +14,7 @@ from gateway_service.directory import Directory
 from gateway_service.fencing import Fence
 from gateway_service.journal import Journal
 from gateway_service.line import Asked
-from gateway_service.storage import add_transfers, find_by_ids, find_by_keys, list_unfinished, suspend_transfer
+from gateway_service.storage import add_transfers, find_by_ids, find_by_keys, list_unfinished
 from gateway_service.transfer import BEFORE_THE_NEXT_STEP, State, Transfer, after, give_up, next_step
 from gateway_service.underway import Known, Underway
 from interbank.clock import Clock
@@ -126,7 +126,8 @@ class Pipeline:
 
     async def open_debits(self, bank: str, debits: Sequence[OpenDebit]) -> None:
         """Take up debits that the journal does not know, and settle those that it knows to be credited. See
-        banks.Listener."""
+        banks.Listener. One whose key was used for another order since the journal was lost has no place in it; it goes
+        on all the same, and its bank lists it until it is concluded."""
         strange = [debit for debit in debits if debit.transfer_id not in self._underway]
         if not strange:
             return
@@ -136,32 +137,33 @@ class Pipeline:
         for debit in lost:
             if _key(debit) in taken:
                 log.error("%s of %s: its key belongs to another order here", debit.transfer_id.hex(), bank)
-        adopted = [_adopted(debit, self._clock.now_us()) for debit in lost if _key(debit) not in taken]
+        now = self._clock.now_us()
+        adopted = [_adopted(debit, now) for debit in lost if _key(debit) not in taken]
         if adopted:
             await self._database.write(lambda connection: add_transfers(connection, adopted))
-            log.warning("adopted %d debits of %s that the journal did not know", len(adopted), bank)
-        for transfer in adopted:
+        if lost:
+            log.warning("adopted %d debits of %s that the journal did not know", len(lost), bank)
+        for transfer in (*adopted, *(_adopted(debit, now) for debit in lost if _key(debit) in taken)):
             if transfer.transfer_id not in self._underway:
                 self._set_out(transfer)
         for transfer in journal.values():
             if transfer.final and transfer.transfer_id not in self._underway:
-                await self._conclude(bank, transfer)
+                self._conclude(bank, transfer)
 
-    async def _conclude(self, bank: str, transfer: Transfer) -> None:
+    def _conclude(self, bank: str, transfer: Transfer) -> None:
         """Its bank holds a debit open that the journal knows the end of."""
         if transfer.state is State.COMPLETED:
             self._directory().link(bank).settle([transfer])
         elif not transfer.suspended:
             cause = f"{bank} holds the debit open while it is {transfer.state.value}"
             log.error("%s %s: %s", transfer.transfer_id.hex(), "SUSPENDED", cause)
-            await self._database.write(lambda c: suspend_transfer(c, transfer.transfer_id, cause))
+            self._journal.suspend(transfer.transfer_id, cause)
 
     def _settled(self, bank: str, transfer: Transfer, outcome: Outcome, now: int) -> None:
         moved = after(transfer, InstructionKind.SETTLE, outcome, now)
         if moved.suspended and not transfer.suspended:
             log.error("%s SUSPENDED: %s: %s", transfer.transfer_id.hex(), bank, moved.suspended)
-            cause = moved.suspended
-            self._database.write(lambda connection: suspend_transfer(connection, transfer.transfer_id, cause))
+            self._journal.suspend(transfer.transfer_id, moved.suspended)
 
     # The way of one transfer
 

@@ -39,7 +39,7 @@ class Rendering:
             return
         transfer = known.transfer
         if transfer.final and not known.finished:
-            _write(transfer, State.DEBITED if transfer.debit else State.ACCEPTED, False, message)
+            _write(transfer, known.before, False, message)
             return
         _write(transfer, transfer.state, known.finished, message)
         if not known.finished:

@@ -51,13 +51,18 @@ class Submission:
         candidates = [_candidate(orderer, order, now, patient=patient) for order in orders]
         refusals: list[Refused | None] = [self._refusal(orderer, order) for order in orders]
         await self._check_payees(orders, refusals)
-        accepted = iter(
-            await self._pipeline.accept([c for c, refused in zip(candidates, refusals, strict=True) if refused is None])
-            if None in refusals
-            else ()
-        )
+        passed = [c for c, refused in zip(candidates, refusals, strict=True) if refused is None]
+        accepted = iter(await self._accept(passed))
         answers = [next(accepted) if refused is None else refused for refused in refusals]
         return await self._known_after_all(candidates, answers)
+
+    async def _accept(self, candidates: Sequence[Transfer]) -> Sequence[Known | Refused]:
+        if not candidates:
+            return ()
+        try:
+            return await self._pipeline.accept(candidates)
+        except Refused as refused:
+            return [refused] * len(candidates)  # none of them, unless one was accepted before
 
     def _refusal(self, orderer: Orderer, order: Order) -> Refused | None:
         try:

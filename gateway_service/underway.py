@@ -59,6 +59,7 @@ class Underway:
         "asked_since_us",
         "attempts",
         "balance_after",
+        "before",
         "changed",
         "finished",
         "transfer",
@@ -68,6 +69,7 @@ class Underway:
 
     def __init__(self, transfer: Transfer) -> None:
         self.transfer = transfer
+        self.before = transfer.state
         self.finished = False
         self.unsaved = False
         self.attempts = 0
@@ -94,7 +96,9 @@ class Underway:
         return self.asked_since is not None and now - self.asked_since >= DOUBT_AFTER
 
     def moved(self, transfer: Transfer) -> None:
-        """It has come further; whoever watches is told."""
+        """It has come further; whoever watches is told. Until an end is durable, it is called what it was `before`."""
+        if not self.transfer.final:
+            self.before = self.transfer.state
         self.transfer = transfer
         if self.changed is not None:
             self.changed.set()

@@ -33,6 +33,11 @@ def decimals(currency: str) -> int:
     return found
 
 
+def is_known(currency: str) -> bool:
+    """Whether the table has this code."""
+    return currency in _DECIMALS
+
+
 def scale(currency: str) -> int:
     """Minor units in one unit: 100 for EUR, 1 for JPY, 1000 for BHD. Raises as `decimals` does."""
     return int(10 ** decimals(currency))

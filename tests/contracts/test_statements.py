@@ -132,9 +132,21 @@ async def test_the_stream_of_records_tells_everything_that_was_done_in_order(ban
 
 
 async def test_a_record_names_the_account_of_this_bank_that_it_concerns(bank: OneBank) -> None:
-    await bank.post(credit_to_north(5), deposit(5))
+    settled, returned = debit(1, "settled"), debit(2, "returned")
+    await bank.post(credit_to_north(5), deposit(5), settled, returned)
+    await bank.post(
+        instruct(I.SETTLE, settled.order, evidence=evidence("SOUTH", O.CREDITED)),
+        instruct(I.RETURN_DEBIT, returned.order, evidence=evidence("SOUTH", O.CANCELLED)),
+    )
     stream = await bank.database.read(lambda c: queries.list_records(c, since=0, limit=100))
-    assert [(row.kind, row.account) for row in stream[-2:]] == [("CREDITED", 1001), ("BOOKED", 1001)]
+    assert [(row.kind, row.account) for row in stream[-6:]] == [
+        ("CREDITED", 1001),
+        ("BOOKED", 1001),
+        ("DEBITED", 1001),
+        ("DEBITED", 1001),
+        ("SETTLED", 1001),
+        ("RETURNED", 1001),
+    ]
 
 
 async def test_accounts_are_listed_by_number_page_by_page(bank: OneBank) -> None:

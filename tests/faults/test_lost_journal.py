@@ -198,3 +198,29 @@ async def test_a_gateway_with_a_new_journal_is_above_every_banks_epoch_whoever_j
 
     assert ended not in done, "it believes that another gateway took its place"
     ended.cancel()
+
+
+async def test_a_debit_whose_key_was_used_again_since_the_journal_was_lost_goes_on_all_the_same(world: World) -> None:
+    """The journal has no place for it, and its bank lists it until it is concluded."""
+    alice = await world.customer("alice", "NORTH", "SOUTH", cents=10_00)
+    bob = await world.customer("bob", "SOUTH")
+    credit = world.wire.hold_request(InstructionKind.CREDIT)
+    await alice.submit([an_order(alice.at("NORTH"), bob.named_at("SOUTH"), 1_00, "twice")])
+    await credit.arrived.wait()
+
+    await begin_anew(world, "SOUTH")  # and not NORTH, which holds the debit
+    await register_again_at(alice, "SOUTH")
+    paid = await alice.pay(alice.at("SOUTH"), bob.named_at("SOUTH"), 2_00, "twice")
+    assert paid.transfer.state == COMPLETED
+    await join(world, "NORTH")
+
+    await world.until(lambda: world.sql("NORTH", "SELECT count(*) FROM open_debits") == [(0,)])
+    await world.quiet()
+    assert world.sql("SOUTH", "SELECT amount FROM entries WHERE debit_account = -2") == [(1_00,)]
+    assert world.sql("NORTH", "SELECT outcome FROM conclusions") == [("SETTLED",)]
+
+
+async def register_again_at(caller: Caller, bank: str) -> None:
+    caller.token = ""
+    await caller.register(caller.username, bank, caller.accounts[bank])
+    await caller.login(caller.username, bank=bank)

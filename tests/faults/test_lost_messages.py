@@ -7,7 +7,7 @@ import grpc
 import pytest
 
 from gateway_service.bank_port import Unknown, _explained
-from interbank.instructions import InstructionKind
+from interbank.instructions import Instruction, InstructionKind
 from interbank.refusals import Reason, Refused
 from protos.v1 import gateway_pb2, order_pb2
 from tests import books
@@ -178,3 +178,50 @@ async def test_a_refusal_that_is_no_outcome_decides_nothing_either(
 
     assert paid.transfer.state == COMPLETED
     assert not left
+
+
+async def test_an_answer_that_could_not_be_taken_in_is_asked_for_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fault of ours, once: the bank's answer is there, and the transfer must not be in nobody's line."""
+    alice = await world.customer("alice", "NORTH", cents=10_00)
+    bob = await world.customer("bob", "SOUTH")
+    pipeline = world.gateway.server._pipeline
+    take_in, faults = pipeline.answered, [RuntimeError("once")]
+
+    def faulty(*arguments: object) -> None:
+        if faults:
+            raise faults.pop()
+        take_in(*arguments)
+
+    monkeypatch.setattr(pipeline, "answered", faulty)
+    paid = await alice.pay(alice.at("NORTH"), bob.named_at("SOUTH"), 4_00, "faulty")
+    assert (paid.transfer.state, faults) == (COMPLETED, [])
+    await world.quiet()
+    books.check(world.home)
+
+
+async def test_an_instruction_that_its_bank_calls_malformed_holds_up_no_other(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alice = await world.customer("alice", "NORTH", cents=10_00)
+    bob = await world.customer("bob", "SOUTH")
+    monkeypatch.setattr("gateway_service.line.STUMBLED_PAUSE", 0.5)
+    bank = world.banks["SOUTH"].server._bank
+    post = bank.post
+
+    def particular(session: bytes, instructions: list[Instruction]) -> object:
+        if any(i.order.idempotency_key == "strange" for i in instructions):
+            raise Refused(Reason.INSTRUCTION_MALFORMED, "it is of no kind that is known here")
+        return post(session, instructions)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(bank, "post", particular)
+        await alice.submit([an_order(alice.at("NORTH"), bob.named_at("SOUTH"), 1_00, "strange")])
+        for n in range(5):
+            paid = await alice.pay(alice.at("NORTH"), bob.named_at("SOUTH"), 1_00, f"usual-{n}")
+            assert paid.transfer.state == COMPLETED
+        assert world.log.getvalue().count("SOUTH is DOWN") == 0, "its session goes on"
+    await world.until(lambda: alice.in_state("strange", "COMPLETED"))
+    await world.quiet()
+    books.check(world.home)

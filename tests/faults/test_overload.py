@@ -80,6 +80,19 @@ async def test_a_journal_that_takes_nothing_accepts_nothing(world: World, monkey
     assert paid.transfer.state == COMPLETED
 
 
+async def test_a_known_order_is_answered_by_a_journal_that_takes_no_more(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Idempotence comes before validity, and before room."""
+    alice, bob = await two_customers(world)
+    order = (alice.at("NORTH"), bob.named_at("SOUTH"), 1, "known")
+    assert (await alice.pay(*order)).transfer.state == COMPLETED
+    monkeypatch.setattr("gateway_service.journal.MAX_ACCEPTING", 0)
+    assert (await alice.pay(*order)).transfer.state == COMPLETED
+    with refused(Reason.GATEWAY_OVERLOADED):
+        await alice.pay(alice.at("NORTH"), bob.named_at("SOUTH"), 1, "new")
+
+
 async def test_a_journal_that_cannot_be_written_delays_the_answer_and_loses_nothing(
     world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -83,9 +83,16 @@ def test_each_kind_is_for_one_side_of_a_payment(kind: I, payer_bank: str, payee_
 @with_an_order
 @pytest.mark.parametrize("field", [field.name for field in fields(Order)])
 def test_no_field_of_an_order_can_be_changed_under_its_fingerprint(instruction: Instruction, field: str) -> None:
-    changed = {"payer_account": 5, "payee_account": 6, "minor_units": 999}.get(field, "OTHER")
+    changed = {"payer_account": 5, "payee_account": 6, "minor_units": 999, "currency": "USD"}.get(field, "OTHER")
     order = replace(instruction.order, **{field: changed})  # type: ignore[arg-type]
     assert field_at_fault(replace(instruction, order=order)) in ("fingerprint", "order")
+
+
+@with_an_order
+def test_a_currency_that_nobody_can_write_down_is_none(instruction: Instruction) -> None:
+    """Its refusal could be stored, and not be told: the log has to write the amount."""
+    order = replace(instruction.order, currency="XYZ")
+    assert field_at_fault(replace(instruction, order=order)) == "currency"
 
 
 @with_an_order
