@@ -84,6 +84,7 @@ class Decision:
     entry_id: int
     balance_after: int
     account: int
+    payee_bank: str
 
     def answer(self, transfer_id: bytes, *, replayed: bool) -> Outcome:
         """What the gateway is told, now or again."""
@@ -160,7 +161,7 @@ class Book:
         )
         head = self._record(kind.name, columns, instruction.transfer_id, entry)
         self.gathered.outcomes.append((head.record_id, *columns))
-        decision = _decision(kind, reason, instruction, head, entry, order.payer_account)
+        decision = _decision(kind, reason, instruction, head, entry, order.payer_account, order.payee_bank)
         self.decisions[instruction.transfer_id] = decision
         if instruction.kind in HOLDS_KEY:
             self.keys[instruction.principal, order.idempotency_key] = instruction.transfer_id
@@ -178,7 +179,7 @@ class Book:
         head = self._record(kind.name, columns, instruction.transfer_id, entry)
         self.gathered.conclusions.append((head.record_id, *columns))
         self.gathered.closed_debits.append(debited.head.record_id)
-        decision = _decision(kind, "", instruction, head, entry, debited.account)
+        decision = _decision(kind, "", instruction, head, entry, debited.account, debited.payee_bank)
         self.conclusions[instruction.transfer_id] = decision
         self._witness(evidence)
         return decision
@@ -240,10 +241,16 @@ HOLDS_KEY = frozenset(
 
 
 def _decision(
-    kind: OutcomeKind, reason: str, instruction: Instruction, head: Head, entry: Entry | None, account: int
+    kind: OutcomeKind,
+    reason: str,
+    instruction: Instruction,
+    head: Head,
+    entry: Entry | None,
+    account: int,
+    payee_bank: str,
 ) -> Decision:
     entry_id, balance = (entry.entry_id, entry.customer_balance_after) if entry else (0, 0)
-    return Decision(kind, reason, instruction.fingerprint, head, entry_id, balance, account)
+    return Decision(kind, reason, instruction.fingerprint, head, entry_id, balance, account, payee_bank)
 
 
 def _evidence_columns(evidence: Evidence | None) -> Row:

@@ -86,7 +86,8 @@ def _again(book: Book, instruction: Instruction, known: Decision) -> Outcome:
 def _settle(book: Book, instruction: Instruction, latest: Decision) -> Outcome:
     if latest.kind is OutcomeKind.SETTLED:
         return latest.answer(instruction.transfer_id, replayed=True)
-    if latest.kind is not OutcomeKind.DEBITED:
+    witness = instruction.evidence.bank if instruction.evidence else ""
+    if latest.kind is not OutcomeKind.DEBITED or witness != latest.payee_bank:
         return _unstored(instruction, latest, OutcomeKind.CONTRADICTION, Reason.OUTCOMES_CONTRADICT)
     return book.conclude(instruction, OutcomeKind.SETTLED, latest).answer(instruction.transfer_id, replayed=False)
 

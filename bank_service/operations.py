@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, insert, select, update
 
 from bank_service.admission import admit
 from bank_service.books import BANK_ACCOUNT, INTERNAL_ACCOUNTS, OPERATOR, Account
@@ -12,7 +12,7 @@ from bank_service.ledger import payee_refusal, post
 from bank_service.settings import BankSettings
 from bank_service.standing import Standing
 from bank_service.storage import counterpart_positions, has_record, load_accounts, load_batch, load_book, store
-from bank_service.tables import about, currencies, entries, gateway_epoch
+from bank_service.tables import about, currencies, gateway_epoch
 from interbank.clock import Clock
 from interbank.currencies import scale
 from interbank.instructions import Head, Instruction, Outcome
@@ -24,7 +24,6 @@ from interbank.storage.database import Database
 class Description:
     """Who a bank is and what it has done last."""
 
-    settings: BankSettings
     head: Head
     last_entry_id: int
     epoch: int
@@ -121,10 +120,7 @@ class Bank:
     def _describe(self, connection: Connection) -> Description:
         book = load_book(connection, self._settings, 0)
         epoch = connection.execute(select(gateway_epoch.c.epoch)).scalar() or 0
-        last = connection.execute(select(func.max(entries.c.entry_id))).scalar() or 0
-        return Description(
-            self._settings, book.head, last, epoch, self._standing.mode, counterpart_positions(connection)
-        )
+        return Description(book.head, book.last_entry_id, epoch, self._standing.mode, counterpart_positions(connection))
 
     def _found(self, connection: Connection) -> None:
         known = connection.execute(select(about.c.bank, about.c.currency)).first()

@@ -46,6 +46,7 @@ _DECISIONS = Lookup(
         outcomes.c.reason,
         outcomes.c.fingerprint,
         outcomes.c.payer_account,
+        outcomes.c.payee_bank,
         records.c.record_id,
         records.c.chain_hash,
         entries.c.entry_id,
@@ -151,9 +152,9 @@ def load_keys(connection: Connection, book: Book, keys: Iterable[tuple[str, str]
 
 def _load_decisions(connection: Connection, book: Book, ids: list[bytes]) -> None:
     for row in _DECISIONS.rows(connection, ids):
-        transfer_id, *decided = row[:11]
+        transfer_id, *decided = row[:12]
         book.decisions[transfer_id] = _decision(*decided)
-        conclusion, *concluded = row[11:]
+        conclusion, *concluded = row[12:]
         if conclusion is not None:
             book.conclusions[transfer_id] = _conclusion(book.decisions[transfer_id], conclusion, *concluded)
 
@@ -163,6 +164,7 @@ def _decision(
     reason: str,
     fingerprint: bytes,
     payer_account: int,
+    payee_bank: str,
     record_id: int,
     chain_hash: bytes,
     entry_id: int | None,
@@ -174,7 +176,9 @@ def _decision(
     if debit_account is not None:
         balance_after = (debit_balance_after if debit_account >= 0 else credit_balance_after) or 0
     head = Head(record_id, chain_hash)
-    return Decision(OutcomeKind[outcome], reason, fingerprint, head, entry_id or 0, balance_after, payer_account)
+    return Decision(
+        OutcomeKind[outcome], reason, fingerprint, head, entry_id or 0, balance_after, payer_account, payee_bank
+    )
 
 
 def _conclusion(
@@ -185,9 +189,15 @@ def _conclusion(
     entry_id: int | None,
     balance_after: int | None,
 ) -> Decision:
-    head = Head(record_id, chain_hash)
     return Decision(
-        OutcomeKind[outcome], "", debited.fingerprint, head, entry_id or 0, balance_after or 0, debited.account
+        OutcomeKind[outcome],
+        "",
+        debited.fingerprint,
+        Head(record_id, chain_hash),
+        entry_id or 0,
+        balance_after or 0,
+        debited.account,
+        debited.payee_bank,
     )
 
 

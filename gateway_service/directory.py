@@ -106,11 +106,6 @@ class Directory:
         rows = await self._database.read(lambda connection: connection.execute(query).all())
         return [Registration(row.bank, row.account) for row in rows]
 
-    async def is_user(self, username: str) -> bool:
-        """Whether a network user of that name exists."""
-        query = select(users.c.username).where(users.c.username == username)
-        return await self._database.read(lambda connection: connection.execute(query).first()) is not None
-
     async def register(self, username: str, bank: str, account: int, *, known_user: bool) -> None:
         """Bind an account to a user; his bank has checked the password. Raises Refused(ALREADY_REGISTERED or
         USERNAME_TAKEN)."""

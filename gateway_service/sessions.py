@@ -189,9 +189,12 @@ class Sessions:
         (self._throttle.succeeded if matches else self._throttle.failed)(OPERATOR)
         return matches
 
-    async def take_as_long_as_a_password(self, password: str) -> None:
-        """For a name that nobody has: the answer must not come sooner than for one that somebody has."""
+    async def refuse_as_a_password(self, username: str, password: str) -> None:
+        """For a name that nobody has: the answer comes no sooner, and is slowed down no later, than for one that
+        somebody has. Raises Refused(LOGIN_THROTTLED)."""
+        self._throttle.require_patience(username)
         await self._passwords.matches(password, None)
+        self._throttle.failed(username)
 
     async def change_operator_password(self, session: Session, old: str, new: str) -> None:
         """Replace the operator's password; his other sessions end.

@@ -18,7 +18,7 @@ from clients.sdk.records import CashResult
 from clients.state.orders import SENT, SavedOrder
 from interbank.money import Money
 from interbank.orders import Order, Purpose, check_key, fingerprint, transfer_id
-from interbank.refusals import Kind, Refused
+from interbank.refusals import EXIT_CODES, Kind, Refused
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -65,6 +65,8 @@ def carry_out(desk: Desk, act: Act, send: Callable[[Act], CashResult]) -> None:
         # An act that got no answer before may have been booked, whatever stops us from asking again now.
         if refused.reason.try_again or refused.reason.kind is Kind.UNAUTHENTICATED:
             desk.orders.note(saved, saved.state, final=False)
+            if saved.state == SENT:
+                raise _still_unknown(act, refused) from refused
         else:
             desk.orders.forget(saved)
         raise
@@ -99,6 +101,15 @@ def _show(desk: Desk, act: Act, result: CashResult) -> None:
     click.echo(f"{done}; balance {result.balance_after} after it (entry {result.entry_id})")
     if result.replayed:
         say("it had been booked before under this key; nothing moved this time")
+
+
+def _still_unknown(act: Act, refused: Refused) -> Ended:
+    lines = [
+        errors.headline(errors.kind_of(refused.reason), refused.message, refused.reason),
+        "This time it was not taken; what became of the first time is not known. The same command again asks.",
+    ]
+    body = errors.error_body(refused.reason.name, refused.message, hint=refused.hint, idempotency_key=act.key)
+    return Ended(EXIT_CODES[refused.reason.kind], lines, body)
 
 
 def _unknown(act: Act, unanswered: Unanswered) -> Ended:

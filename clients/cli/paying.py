@@ -93,6 +93,9 @@ def _repeat(transfer_id: str, order: Order, when: str, how: str, command: str) -
     return Ended(errors.NOT_FINAL, [f"stopped: {message}. PROBABLE_REPEAT", "Not sent.", hint], body)
 
 
+_OF_THE_FIRST_TIME = "This time it was not taken; what became of the first time is not known."
+
+
 def _not_accepted(desk: Desk, saved: SavedOrder, refused: Refused, *, first: bool) -> Refused | Ended:
     """What to raise for an order that the gateway did not take, or that never got there."""
     if refused.reason is Reason.IDEMPOTENCY_KEY_REUSED:
@@ -109,11 +112,11 @@ def _not_accepted(desk: Desk, saved: SavedOrder, refused: Refused, *, first: boo
     retry = f"interbank retry {short_id(saved.transfer_id)}"
     if refused.reason is Reason.GATEWAY_UNREACHABLE:
         message = f"{refused.message} before the order was sent"
-        moved = "Nothing moved." if first else "This time nothing was sent; what became of the first time is not known."
+        moved = "Nothing moved." if first else _OF_THE_FIRST_TIME
         moved += " Is it running? interbank ps."
     else:
         message = refused.message
-        moved = "Not accepted, nothing moved, nothing will."
+        moved = "Not accepted, nothing moved, nothing will." if first else _OF_THE_FIRST_TIME
     lines = [
         errors.headline(errors.kind_of(refused.reason), message, refused.reason),
         f"{moved} Order and key are saved; to send exactly this one:",

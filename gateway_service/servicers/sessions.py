@@ -32,7 +32,7 @@ class SessionServicer(gateway_pb2_grpc.SessionServiceServicer):
         check_username(request.username)
         bank = request.bank or await self._first_bank(request.username)
         if not bank:
-            await self._sessions.take_as_long_as_a_password(request.password)
+            await self._sessions.refuse_as_a_password(request.username, request.password)
             raise _wrong_credentials()
         access = await self._granted(request.username, request.password, bank)
         registered = await self._directory.registrations_of(request.username)

@@ -99,6 +99,9 @@ async def test_a_connection_that_dies_under_a_deposit_leaves_it_unknown_and_save
 
     assert ending.code == 6
     assert "It may have been booked, or not. The same command again asks, and cannot book it twice." in ending.err
+    nowhere = await CommandLine(network, pair.line.profile, gateway="localhost:1")("deposit", "--amount", "5")
+    assert "what became of the first time is not known" in nowhere.err
+    assert "nothing moved" not in nowhere.err
     again = await pair.line("deposit", "--amount", "5")
     assert again.code == 0
     assert "nothing moved this time" in again.err

@@ -243,3 +243,13 @@ def test_a_replay_brings_no_new_evidence() -> None:
     book.gathered.heads.clear()
     post_one(book, instruct(I.CREDIT, evidence=evidence("NORTH", O.DEBITED, 99)))
     assert book.gathered.heads == {}
+
+
+def test_a_settle_on_another_banks_word_than_the_payees_writes_nothing() -> None:
+    """It would be stored as evidence, and count as a position of that bank."""
+    book = a_book()
+    post_one(book, debit(100, "k"))
+    records = len(book.gathered.records)
+    lie = instruct(I.SETTLE, debit(100, "k").order, evidence=evidence("EAST", O.CREDITED))
+    assert post_one(book, lie).kind is O.CONTRADICTION
+    assert (len(book.gathered.records), book.gathered.heads) == (records, {})

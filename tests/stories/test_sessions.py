@@ -233,3 +233,14 @@ async def test_sessions_last_over_a_restart_of_the_gateway_and_of_the_bank_until
     await world.connected("NORTH", "SOUTH")
     with refused(Reason.NOT_LOGGED_IN):
         await alice.balance("NORTH")
+
+
+async def test_a_name_that_nobody_has_is_slowed_down_like_one_that_somebody_has(world: World) -> None:
+    """Else whoever tries six passwords learns who is registered here."""
+    alice = await world.customer("alice", "NORTH")
+    for name in (alice.username, "nobody-has-this"):
+        for _ in range(5):
+            with refused(Reason.WRONG_CREDENTIALS):
+                await Caller(world).login(name, "not the password of anybody")
+        with refused(Reason.LOGIN_THROTTLED):
+            await Caller(world).login(name, "not the password of anybody")
