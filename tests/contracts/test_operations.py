@@ -311,6 +311,7 @@ async def test_a_withdrawal_that_the_counter_cannot_pay_fails_alone(bank: OneBan
 async def test_a_bank_says_who_it_is_and_where_it_stands(bank: OneBank) -> None:
     (outcome,) = await bank.post(credit_to_north(5))
     described = await bank.bank.describe()
+    assert (described.epoch, described.mode) == (1, "OPEN")
     assert (described.head, described.last_entry_id) == (outcome.head, outcome.entry_id)
     assert set(described.counterpart_heads) == {"SOUTH"}
 
