@@ -232,9 +232,11 @@ class Link:
             if self._clock.monotonic() >= self._question_at:
                 await self._ask_for_open_debits()
             await self._line.gather(self._listener.moving)
+            if self._session is None or self._port is None:
+                return  # lost, or moved, meanwhile
             batch = self._line.take()
             if batch:
-                await self._post(batch)
+                await self._post(self._port, self._session, batch)
             else:
                 await self._idle()
 
@@ -244,26 +246,28 @@ class Link:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._line.wake.wait(), max(0.001, until - self._clock.monotonic()))
 
-    async def _post(self, batch: list[Asked]) -> None:
-        assert self._port is not None  # noqa: S101  a session implies a port
-        assert self._session is not None  # noqa: S101  the caller looked
+    async def _post(self, port: BankPort, session: bytes, batch: list[Asked]) -> None:
+        """Send a batch and take in its answers. Whatever goes wrong, nobody in it is forgotten: to ask again is always
+        lawful."""
         begun, now_us = self._clock.monotonic(), self._clock.now_us()
-        for asked in batch:
-            if asked.underway is not None:
-                asked.underway.asked(begun, now_us)
-        instructions = [instruction(asked.transfer, asked.kind) for asked in batch]
         try:
-            outcomes = await self._port.post(self._session, instructions)
+            for asked in batch:
+                if asked.underway is not None:
+                    asked.underway.asked(begun, now_us)
+            outcomes = await port.post(session, [instruction(asked.transfer, asked.kind) for asked in batch])
         except (Unknown, Refused) as failure:
             stumbled = isinstance(failure, Refused) and failure.reason is Reason.INSTRUCTION_MALFORMED
             self._unanswered(batch, failure, begun, stumbled=stumbled)
             if stumbled:
                 return  # nothing of the batch was done, and its session goes on
             raise
+        except Exception:
+            self._line.put_back(batch, stumbled=False)
+            raise
         try:
             self._answered(batch, outcomes, begun)
         except Exception:
-            self._line.put_back(batch, stumbled=False)  # to ask again is always lawful; to forget is not
+            self._line.put_back(batch, stumbled=False)
             raise
 
     def _answered(self, batch: list[Asked], outcomes: Sequence[Outcome], begun: float) -> None:
@@ -274,13 +278,15 @@ class Link:
             if outcome.entry_id > self.last_entry_id:
                 self.last_entry_id = outcome.entry_id
         answers = list(zip(batch, outcomes, strict=True))
-        self._log.write(self._lines(answers, begun))
+        lines = self._lines(answers, begun)
         self._listener.answered(self.bank, answers)
+        self._log.write(lines)
 
     def _unanswered(self, batch: list[Asked], failure: Unknown | Refused, begun: float, *, stumbled: bool) -> None:
         text = failure.cause if isinstance(failure, Unknown) else f"{failure.reason.name} {failure.message}"
-        self._log.write(self._unanswered_lines(batch, text, begun))
+        lines = self._unanswered_lines(batch, text, begun)
         self._line.put_back(batch, stumbled=stumbled)
+        self._log.write(lines)
 
     def _refused(self, refused: Refused) -> None:
         self._session = None

@@ -5,6 +5,7 @@ confirmed may have changed since: the payee's bank looks once more when it credi
 """
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -14,6 +15,8 @@ from interbank.orders import MAX_ORDERS, Order
 from interbank.refusals import Reason, Refused
 from interbank.values import value
 from protos.v1 import bank_pb2
+
+log = logging.getLogger(__name__)
 
 MAX_CONFIRMED = 100_000
 """Payees that are remembered; beyond them the one that was confirmed first is forgotten."""
@@ -97,6 +100,9 @@ class Payees:
             answer: bank_pb2.CheckPayeesResponse = await self._link(bank).call("CheckPayees", request)
         except Refused as refused:
             return [refused] * len(payees)
+        except Exception:  # whatever it is, those who wait for this answer must not wait for ever
+            log.exception("%s cannot be asked for payees", bank)
+            return [Refused(Reason.BANK_UNAVAILABLE, f"{bank} cannot be asked")] * len(payees)
         if len(answer.reasons) != len(payees) or not _KNOWN.issuperset(answer.reasons):
             return [Refused(Reason.BANK_UNAVAILABLE, f"{bank} gives answers that do not fit the question")] * len(
                 payees

@@ -124,8 +124,28 @@ class Sessions:
                 return None
         return await self._use(session)
 
-    async def open(self, username: str, device: str, access: dict[str, Access]) -> tuple[str, Session]:
-        """A new session; returns its token, which is kept nowhere."""
+    async def open_operators(self, password: str, device: str) -> tuple[str, Session] | None:
+        """A new session of the operator, or None if that is not his password. One that is changed at this moment opens
+        no session that outlives the change."""
+        row = await self._operator_row()
+        if not await self.operator_matches(password):
+            return None
+
+        def still_his(connection: Connection) -> None:
+            if connection.execute(select(operator.c.password_hash)).scalar() != (row[0] if row else None):
+                raise Refused(Reason.WRONG_CREDENTIALS)
+
+        return await self.open(OPERATOR, device, {}, provided=still_his)
+
+    async def open(
+        self,
+        username: str,
+        device: str,
+        access: dict[str, Access],
+        *,
+        provided: Callable[[Connection], None] = lambda _connection: None,
+    ) -> tuple[str, Session]:
+        """A new session; returns its token, which is kept nowhere. Raises what `provided` raises, before it is made."""
         token = base64.urlsafe_b64encode(self._entropy(TOKEN_BYTES)).rstrip(b"=").decode()
         now = self._clock.now_us()
         session = Session(
@@ -133,6 +153,7 @@ class Sessions:
         )
 
         def write(connection: Connection) -> None:
+            provided(connection)
             connection.execute(
                 insert(sessions).values(
                     session_id=session.session_id,
@@ -229,7 +250,8 @@ class Sessions:
                     update(sessions).where(sessions.c.session_id == session.session_id).values(used_at=now)
                 )
             )
-            session = replace(session, used_at=now)
+            latest = self._remembered.get(session.token_hash, session)  # another bank may have granted access meanwhile
+            session = replace(latest, used_at=now)
         if session.token_hash in self._ended:
             return None  # a logout overtook this call
         self._remembered[session.token_hash] = session

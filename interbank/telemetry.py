@@ -1,5 +1,6 @@
 """One line per event, on stderr, for people and for grep; and the request id that ties the hops of a call together."""
 
+import contextlib
 import contextvars
 import logging
 import re
@@ -55,8 +56,10 @@ class InstructionLog:
         self._stream = stream or sys.stderr
 
     def write(self, lines: Iterable[str]) -> None:
-        """Write these lines, all with the present time. Their text must come from fields that were checked."""
+        """Write these lines, all with the present time. Their text must come from fields that were checked. A log that
+        takes nothing, as on a full disk, stops no payment."""
         at = datetime.now(UTC).strftime("%H:%M:%S.%f")[:-3]
         lead = f"{at} {self._process:<14} "
-        self._stream.write("".join(f"{lead}{line}\n" for line in lines))
-        self._stream.flush()
+        with contextlib.suppress(OSError):
+            self._stream.write("".join(f"{lead}{line}\n" for line in lines))
+            self._stream.flush()

@@ -150,8 +150,10 @@ class PaymentServicer(gateway_pb2_grpc.PaymentServiceServicer):
         group = Group()
         for underway in underways:
             group.wait_for(underway)
-        await group.wait(seconds)
-        group.leave(underways)
+        try:
+            await group.wait(seconds)
+        finally:
+            group.leave(underways)
         return answers
 
     async def _find(self, session: Session, transfer_id: bytes) -> Known:

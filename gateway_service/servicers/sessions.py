@@ -134,9 +134,10 @@ class SessionServicer(gateway_pb2_grpc.SessionServiceServicer):
         return gateway_pb2.SessionServiceChangePasswordResponse()
 
     async def _login_operator(self, request: gateway_pb2.LoginRequest) -> gateway_pb2.LoginResponse:
-        if not await self._sessions.operator_matches(request.password):
+        opened = await self._sessions.open_operators(request.password, request.device)
+        if opened is None:
             raise _wrong_credentials()
-        token, session = await self._sessions.open(OPERATOR, request.device, {})
+        token, session = opened
         return gateway_pb2.LoginResponse(token=token, session=session_message(self._sessions, session, session))
 
     async def _present(self, context: Context) -> Session | None:

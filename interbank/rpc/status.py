@@ -4,6 +4,7 @@ from typing import cast
 
 import grpc
 from google.protobuf import any_pb2, duration_pb2
+from google.protobuf.message import DecodeError
 from google.rpc import error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
@@ -55,9 +56,9 @@ def from_rpc_error(error: grpc.RpcError) -> Refused:
         return _without_details(error)
     try:
         status = rpc_status.from_call(cast(grpc.Call, error))
-    except ValueError:  # somebody between changed the code, and the details contradict it
-        status = None
-    return _without_details(error) if status is None else _from_status(status, error)
+        return _without_details(error) if status is None else _from_status(status, error)
+    except (ValueError, DecodeError):  # somebody between changed the code, so that the details contradict it, or them
+        return _without_details(error)
 
 
 def _from_status(status: status_pb2.Status, error: grpc.RpcError) -> Refused:

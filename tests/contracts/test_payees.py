@@ -27,7 +27,7 @@ class South:
         self.questions.append([payee.account for payee in request.payees])
         self.asked.set()
         await self.open.wait()
-        if isinstance(self.says, Refused):
+        if isinstance(self.says, Exception):
             raise self.says
         truth = ["" if p.account == 2001 else "PAYEE_ACCOUNT_NOT_FOUND" for p in request.payees]
         return bank_pb2.CheckPayeesResponse(reasons=truth if self.says is None else self.says)
@@ -116,3 +116,10 @@ async def test_no_more_are_remembered_than_there_is_room_for(south: South, monke
     await payees.check([to(2)])
     await payees.check([to(1)])
     assert south.questions == [[1], [2], [1]]
+
+
+async def test_a_question_that_fails_in_a_strange_way_blocks_none_after_it(payees: Payees, south: South) -> None:
+    south.says = RuntimeError("strange")  # type: ignore[assignment]
+    assert await reasons(payees, to(2001)) == [Reason.PAYEE_BANK_UNAVAILABLE]
+    south.says = None
+    assert await reasons(payees, to(2001)) == [None]

@@ -200,3 +200,9 @@ async def test_a_method_that_does_not_exist_is_a_fault_and_not_a_refusal_of_the_
         await ask(address, "Missing")
     assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
     assert from_rpc_error(caught.value).reason is Reason.INTERNAL
+
+
+def test_details_that_nobody_can_read_are_none() -> None:
+    packed = (("grpc-status-details-bin", b"\xff\xff\xff"),)
+    error = grpc.aio.AioRpcError(grpc.StatusCode.UNAVAILABLE, grpc.aio.Metadata(), grpc.aio.Metadata(*packed))
+    assert from_rpc_error(error).reason is Reason.GATEWAY_UNREACHABLE

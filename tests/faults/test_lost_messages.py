@@ -1,5 +1,6 @@
 """Laws 1 and 2: unknown is not refused, and what is asked again is done once."""
 
+import asyncio
 import math
 from collections.abc import Callable
 
@@ -225,3 +226,58 @@ async def test_an_instruction_that_its_bank_calls_malformed_holds_up_no_other(
     await world.until(lambda: alice.in_state("strange", "COMPLETED"))
     await world.quiet()
     books.check(world.home)
+
+
+async def test_a_payment_that_gathers_company_while_its_bank_joins_anew_is_not_forgotten(world: World) -> None:
+    """Fifty others move elsewhere, so the line before NORTH waits for company, and its session ends meanwhile."""
+    alice = await world.customer("alice", "NORTH", cents=100_00)
+    bob = await world.customer("bob", "SOUTH")
+    held = world.wire.hold_request(InstructionKind.CREDIT)
+    await alice.submit([an_order(alice.at("NORTH"), bob.named_at("SOUTH"), 1_00, f"other-{n}") for n in range(50)])
+    await held.arrived.wait()
+    link = world.link("NORTH")
+    await alice.submit([an_order(alice.at("NORTH"), bob.named_at("SOUTH"), 50, "rent")], patient=True)
+    link.moved_to("localhost:1")
+    link.moved_to(world.banks["NORTH"].address)
+    held.release()
+
+    await world.until(lambda: alice.in_state("rent", "COMPLETED"))
+    await world.quiet()
+    books.check(world.home)
+
+
+async def test_a_log_that_takes_nothing_stops_no_payment(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    alice = await world.customer("alice", "NORTH", cents=10_00)
+    bob = await world.customer("bob", "SOUTH")
+    full = Full()
+    for log in (world.link("NORTH")._log, world.banks["SOUTH"].server._around.log):
+        monkeypatch.setattr(log, "_stream", full)
+    paid = await alice.pay(alice.at("NORTH"), bob.named_at("SOUTH"), 50, "rent")
+    assert paid.transfer.state == COMPLETED
+    assert full.refused
+
+
+class Full:
+    """A file on a full disk."""
+
+    refused = 0
+
+    def write(self, _text: str) -> None:
+        self.refused += 1
+        raise OSError(28, "No space left on device")
+
+
+async def test_callers_who_have_gone_are_forgotten(world: World) -> None:
+    alice = await world.customer("alice", "NORTH", cents=10_00)
+    bob = await world.customer("bob", "SOUTH")
+    held = world.wire.hold_request(InstructionKind.CREDIT)
+    request = gateway_pb2.TransferRequest(order=an_order(alice.at("NORTH"), bob.named_at("SOUTH"), 3_00, "k"))
+    pipeline = world.gateway.server._pipeline
+    for _ in range(3):
+        calling = asyncio.ensure_future(alice.call("PaymentService", "Transfer", request))
+        await world.until(lambda: any(underway.waiters for underway in pipeline._underway.values()))
+        calling.cancel()
+        await asyncio.gather(calling, return_exceptions=True)
+        await world.until(lambda: not any(underway.waiters for underway in pipeline._underway.values()))
+    held.release()
+    await world.quiet()

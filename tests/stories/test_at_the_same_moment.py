@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import TypeVar
 
@@ -9,6 +10,7 @@ import pytest
 
 from gateway_service.rendering import Rendering
 from gateway_service.servicers.payments import PaymentServicer
+from gateway_service.sessions import Access
 from interbank.clock import SystemClock
 from interbank.instructions import InstructionKind
 from interbank.refusals import Reason, Refused
@@ -110,3 +112,13 @@ async def test_a_watcher_is_told_the_end_that_comes_while_he_is_being_told(world
     await world.until(lambda: server._pipeline.find(transfer_id) is None)
 
     assert (await asyncio.wait_for(anext(watching), 2)).transfer.final
+
+
+async def test_noting_that_a_session_is_used_undoes_no_login_beside_it(world: World) -> None:
+    alice = await world.customer("alice", "NORTH")
+    sessions = world.gateway.server._sessions
+    (session,) = [one for one in sessions._remembered.values() if one.username == alice.username]
+    old = replace(session, used_at=session.used_at - 61_000_000)
+    sessions._remembered[session.token_hash] = old
+    await asyncio.gather(sessions.add_access(old, "SOUTH", Access(1, b"g" * 32)), sessions._use(old))
+    assert set(sessions._remembered[session.token_hash].access) == {"NORTH", "SOUTH"}

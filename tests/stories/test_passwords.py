@@ -1,5 +1,6 @@
 """Passwords are the bank's; changing one ends what was opened with the old one."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -169,3 +170,29 @@ async def test_no_password_stands_in_a_log_or_in_a_file(world: World) -> None:
     assert len(written) > 8
     assert not [path for path in written if secret.encode() in path.read_bytes()]
     assert secret not in world.log.getvalue()
+
+
+async def test_a_login_with_the_old_password_beside_its_change_does_not_outlive_it(
+    fresh_world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = fresh_world
+    operator = await world.operator()
+    sessions = world.gateway.server._sessions
+    matches, checked, changed = sessions.operator_matches, asyncio.Event(), asyncio.Event()
+
+    async def slow(password: str) -> bool:
+        right = await matches(password)
+        checked.set()
+        await changed.wait()
+        return right
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sessions, "operator_matches", slow)
+        login = asyncio.ensure_future(Caller(world).login("admin", "1234"))
+        await checked.wait()
+    new = "the new password of the operator"
+    request = gateway_pb2.SessionServiceChangePasswordRequest(old_password="1234", new_password=new)
+    await operator.call("SessionService", "ChangePassword", request)
+    changed.set()
+    with refused(Reason.WRONG_CREDENTIALS):
+        await login
