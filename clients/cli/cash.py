@@ -10,6 +10,7 @@ import click
 
 from clients.cli import errors
 from clients.cli.desk import Desk
+from clients.cli.options import not_empty
 from clients.cli.output import Ended, print_one, say
 from clients.cli.rows import cash_row
 from clients.cli.transfer_words import duration
@@ -46,7 +47,7 @@ def idempotency_key(command: _Command) -> _Command:
     return click.option(
         "--idempotency-key",
         "key",
-        default="",
+        callback=not_empty,
         metavar="K",
         help="Your own name for this act, 1 to 128 characters: the same act under it is done once. Made if left out.",
     )(command)

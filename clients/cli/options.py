@@ -112,3 +112,11 @@ _OPTIONS = (
         help="The form of the answer on stdout.",
     ),
 )
+
+
+def not_empty(_context: click.Context, parameter: click.Parameter, value: str | None) -> str:
+    """For a value that is optional and never empty: `--idempotency-key "$KEY"` with a variable that is not set must not
+    pass for no key at all, and pay a second time. Raises click.BadParameter."""
+    if value == "":
+        raise click.BadParameter("it is empty; leave it out, or write it", param=parameter)
+    return value or ""

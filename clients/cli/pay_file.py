@@ -16,7 +16,7 @@ from clients.bulk_payments import Bulk, Payment
 from clients.cli import errors, prompts
 from clients.cli import pay_file_words as words
 from clients.cli.desk import Desk, logged_in
-from clients.cli.options import Context, common
+from clients.cli.options import Context, common, not_empty
 from clients.cli.output import Ended, group_digits, harmless, print_one, say
 from clients.csv_files import MalformedFile
 from clients.payment_files import Payer, parse_payments
@@ -65,7 +65,7 @@ def file_options(command: _Command) -> _Command:
     """The options of pay-file, handed over as `wishes`."""
     options = (
         click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE.csv"),
-        click.option("--run", default="", metavar="LABEL", help="Names this run; by default the file's name."),
+        click.option("--run", callback=not_empty, metavar="LABEL", help="Names this run; by default the file's name."),
         click.option("--check", is_flag=True, help="Read the file, say what would be paid, pay nothing."),
         click.option(
             "--wait", type=_Seconds(), default=600, metavar="TIME", help="Wait so long at most.  [default: 10m]"

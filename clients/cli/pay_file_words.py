@@ -4,7 +4,7 @@ import csv
 import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from clients.bulk_payments import Payment
@@ -81,7 +81,8 @@ def nothing_to_pay(run: str, payments: Sequence[Payment], now: datetime) -> str:
     if not payments:
         return "Nothing to pay: the file has no lines below its header."
     what = "the line was" if len(payments) == 1 else f"all {len(payments)} lines were"
-    return f'Nothing to pay: {what} paid {_last_day(payments)}, run "{run}". For a new month: --run {now:%Y-%m}'
+    next_month = now.replace(day=28) + timedelta(days=4)
+    return f'Nothing to pay: {what} paid {_last_day(payments)}, run "{run}". For a new month: --run {next_month:%Y-%m}'
 
 
 def closing(counted: Tally, currency: str, seconds: float, results: str) -> list[str]:

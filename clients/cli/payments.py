@@ -9,7 +9,7 @@ import click
 from clients.cli import errors
 from clients.cli.desk import Desk, logged_in
 from clients.cli.find_transfer import found_here
-from clients.cli.options import Context, common
+from clients.cli.options import Context, common, not_empty
 from clients.cli.output import Ended, print_list, print_one, say
 from clients.cli.paying import pay, prepare, stop_if_repeated
 from clients.cli.rows import TRANSFER_COLUMNS, shown_transfer, transfer_row
@@ -32,7 +32,7 @@ from interbank.refusals import Reason, Refused
 @click.option(
     "--idempotency-key",
     "key",
-    default="",
+    callback=not_empty,
     metavar="K",
     help="Your own name for this order: under it the order is paid once, however often it is sent. Made if left out.",
 )

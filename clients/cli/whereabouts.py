@@ -9,7 +9,7 @@ import click
 from clients.cli import errors
 from clients.cli.desk import Desk, logged_in
 from clients.cli.find_transfer import found_here, one_transfer
-from clients.cli.options import Context, common
+from clients.cli.options import Context, common, not_empty
 from clients.cli.output import Ended, harmless, paint, print_list, print_one, say
 from clients.cli.rows import TRANSFER_COLUMNS, transfer_row
 from clients.cli.transfer_words import clock, exit_code, headline, parties, prose, short_id
@@ -24,7 +24,7 @@ _ASK_AGAIN_SECONDS = 1.0
 
 @click.command()
 @common
-@click.argument("transfer_id", metavar="[ID]", default="")
+@click.argument("transfer_id", metavar="[ID]", required=False, callback=not_empty)
 def status(context: Context, transfer_id: str) -> None:
     """Say where your money is, why, and what happens next. Without ID: of all payments that are not final.
 

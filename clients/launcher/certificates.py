@@ -7,7 +7,7 @@ from certs.authority import Pair, create_authority, issue, read_leaf, read_signe
 from certs.names import bank_name, gateway_names
 from clients.launcher.home import Home, Place
 from clients.launcher.network import Network
-from interbank.refusals import Refused
+from interbank.refusals import Reason, Refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,7 @@ def provide_certificates(home: Home, network: Network) -> Provided:
     a month or lacks a name. Raises Refused if there is no authority, or it cannot be read."""
     authority = Pair(home.authority_certificate, home.authority_key)
     if not authority.certificate.exists():
+        _require_new(home, network, authority)
         create_authority(authority)
     named = [(home.gateway, gateway_names(network.certificate_names))]
     named += [(home.bank(member.bank), (bank_name(member.bank),)) for member in network.banks]
@@ -39,6 +40,17 @@ def provide_certificates(home: Home, network: Network) -> Provided:
         except Refused as why:
             refused[place.name] = why
     return Provided(frozenset(changed), refused, until)
+
+
+def _require_new(home: Home, network: Network, authority: Pair) -> None:
+    """A second authority would cut off every client and bank that knows the first one."""
+    places = (home.gateway, *(home.bank(member.bank) for member in network.banks))
+    if authority.key.exists() or any(place.certificate.exists() for place in places):
+        raise Refused(
+            Reason.KEY_FILE_UNSAFE,
+            f"{authority.certificate} is missing, and what it signed is there",
+            hint="put it back from where you keep it; a new authority would be a new network",
+        )
 
 
 def _provide(authority: Pair, place: Place, names: tuple[str, ...]) -> bool:

@@ -8,8 +8,8 @@ from clients.launcher.certificates import provide_certificates
 from clients.launcher.databases import upgrade_databases
 from clients.launcher.home import Home, Place
 from clients.launcher.network import Network
-from clients.launcher.network_file import write_network
-from interbank.refusals import Refused
+from clients.launcher.network_file import read_network, write_network
+from interbank.refusals import Reason, Refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +22,27 @@ class Prepared:
 
 
 def prepare(home: Home, network: Network, places: Sequence[Place]) -> Prepared:
-    """Make the files that the network needs, with databases at these places, where nothing may run; remember it.
-    Raises Refused without an authority."""
+    """Make the files that the network needs, with databases at these places, where nothing may run; remember it. A bank
+    that had a database and has none any more gets no empty one. Raises Refused without an authority."""
     home.create(tuple(member.bank for member in network.banks))
+    lost = {place.name: _lost(place) for place in places if _has_lost_its_books(home, place)}
     provided = provide_certificates(home, network)
-    refused = upgrade_databases(places)
+    refused = upgrade_databases([place for place in places if place.name not in lost])
     write_network(home.network_file, network)
-    return Prepared(provided.changed, provided.until, provided.refused | refused)
+    return Prepared(provided.changed, provided.until, provided.refused | refused | lost)
+
+
+def _has_lost_its_books(home: Home, place: Place) -> bool:
+    """Whether a bank that the home remembers, and that has run, has no database. A gateway without one begins a new
+    journal, and the banks tell it what is open."""
+    known = read_network(home.network_file)
+    banks = {member.bank for member in known.banks} if known else set()
+    return place.name in banks and place.lock.exists() and not place.database.exists()
+
+
+def _lost(place: Place) -> Refused:
+    return Refused(
+        Reason.DATABASE_DAMAGED,
+        f"{place.database} is missing, and nothing was put in its place",
+        hint="put the file back, or a backup of it: docs/operate.md",
+    )

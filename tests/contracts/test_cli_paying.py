@@ -215,3 +215,13 @@ async def test_a_damaged_saved_order_is_named_and_not_guessed_at(pair: Pair) -> 
     assert ending.code == 2
     assert "is damaged. FILE_MALFORMED" in ending.err
     assert await pair.balances() == (100_00, 0)
+
+
+async def test_an_empty_key_is_not_no_key(pair: Pair) -> None:
+    """A variable that a script forgot to set must not pay twice."""
+    for words in (pair.order("1.00", "--idempotency-key", ""), ["deposit", "--amount", "1", "--idempotency-key", ""]):
+        ending = await pair.line(*words)
+        assert ending.code == 2
+        assert "it is empty; leave it out, or write it" in ending.err
+    assert (await pair.line("status", "")).code == 2
+    assert await pair.balances() == (100_00, 0)

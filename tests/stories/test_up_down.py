@@ -220,3 +220,26 @@ def test_single_processes_find_each_other_whichever_starts_first(owner: Operator
     for process in (bank, gateway):
         _, said = process.communicate(timeout=60)
         assert process.returncode == 0, said
+
+
+def test_what_was_lost_from_a_home_is_named_and_not_made_anew(operator: Operator) -> None:
+    """An empty database would stand where a backup belongs; a second authority would cut off everybody."""
+    operator.asks("up", "--detach", "--port-base", "0", "--banks", "NORTH,SOUTH")
+    operator.types("down")
+    home = operator.home.directory
+
+    books = home / "banks" / "SOUTH" / "bank.db"
+    aside = books.rename(home / "aside.db")
+    assert "bank.db is missing, and nothing was put in its place" in operator.types("up", "--detach", ends_with=1)
+    assert not books.exists()
+    aside.rename(books)
+    assert operator.asks("up", "--detach")["started"] == ["SOUTH"]
+    operator.types("down")
+
+    authority = home / "ca" / "ca.crt"
+    aside = authority.rename(home / "aside.crt")
+    assert "ca.crt is missing, and what it signed is there" in operator.types("up", "--detach", ends_with=1)
+    assert not authority.exists()
+    aside.rename(authority)
+    operator.types("up", "--detach")
+    operator.types("down")
