@@ -13,7 +13,7 @@ BATCH = 1000
 BATCHES_IN_FLIGHT = 6
 """Batches that the operator has under way at the same time, two for each paying bank."""
 
-DEPOSIT = 100_000_000
+DEPOSIT = 100_000_000_000
 """Minor units that every account is opened with: enough for all that it will be told to pay."""
 
 
