@@ -64,7 +64,7 @@ class RecordRow:
     actor: str
 
 
-_ACCOUNT_COLUMNS = (
+ACCOUNT_COLUMNS = (
     accounts.c.account,
     accounts.c.kind,
     accounts.c.username,
@@ -76,13 +76,13 @@ _ACCOUNT_COLUMNS = (
 
 def list_accounts(connection: Connection, *, after: int, limit: int) -> list[AccountRow]:
     """Accounts by number, those above `after`."""
-    query = select(*_ACCOUNT_COLUMNS).where(accounts.c.account > after).order_by(accounts.c.account).limit(limit)
+    query = select(*ACCOUNT_COLUMNS).where(accounts.c.account > after).order_by(accounts.c.account).limit(limit)
     return [AccountRow(*row) for row in connection.execute(query)]
 
 
 def find_account(connection: Connection, account: int) -> AccountRow | None:
     """One account by number."""
-    row = connection.execute(select(*_ACCOUNT_COLUMNS).where(accounts.c.account == account)).first()
+    row = connection.execute(select(*ACCOUNT_COLUMNS).where(accounts.c.account == account)).first()
     return AccountRow(*row) if row else None
 
 

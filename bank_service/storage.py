@@ -9,6 +9,7 @@ from sqlalchemy import Connection, func, literal_column, select, text, tuple_
 
 from bank_service.books import CASH, CLEARING, HOLDS_KEY, Account, Book, Decision, Gathered, Grant
 from bank_service.ledger import grant_hash
+from bank_service.queries import ACCOUNT_COLUMNS
 from bank_service.settings import BankSettings
 from bank_service.tables import (
     HOLDS_KEY_SQL,
@@ -75,16 +76,7 @@ _KEYS = Lookup(
         text(HOLDS_KEY_SQL),
     )
 )
-_ACCOUNTS = Lookup(
-    select(
-        accounts.c.account,
-        accounts.c.kind,
-        accounts.c.username,
-        accounts.c.currency,
-        accounts.c.status,
-        accounts.c.balance,
-    ).where(accounts.c.account.in_(VALUES))
-)
+_ACCOUNTS = Lookup(select(*ACCOUNT_COLUMNS).where(accounts.c.account.in_(VALUES)))
 _GRANTS = Lookup(
     select(grants.c.grant_hash, grants.c.account, grants.c.username, grants.c.ends_at, grants.c.ended_at).where(
         grants.c.grant_hash.in_(VALUES)

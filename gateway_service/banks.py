@@ -255,17 +255,13 @@ class Link:
                 if asked.underway is not None:
                     asked.underway.asked(begun, now_us)
             outcomes = await port.post(session, [instruction(asked.transfer, asked.kind) for asked in batch])
+            self._answered(batch, outcomes, begun)
         except (Unknown, Refused) as failure:
             stumbled = isinstance(failure, Refused) and failure.reason is Reason.INSTRUCTION_MALFORMED
             self._unanswered(batch, failure, begun, stumbled=stumbled)
             if stumbled:
                 return  # nothing of the batch was done, and its session goes on
             raise
-        except Exception:
-            self._line.put_back(batch, stumbled=False)
-            raise
-        try:
-            self._answered(batch, outcomes, begun)
         except Exception:
             self._line.put_back(batch, stumbled=False)
             raise

@@ -104,9 +104,8 @@ class Payees:
             log.exception("%s cannot be asked for payees", bank)
             return [Refused(Reason.BANK_UNAVAILABLE, f"{bank} cannot be asked")] * len(payees)
         if len(answer.reasons) != len(payees) or not _KNOWN.issuperset(answer.reasons):
-            return [Refused(Reason.BANK_UNAVAILABLE, f"{bank} gives answers that do not fit the question")] * len(
-                payees
-            )
+            strange = Refused(Reason.BANK_UNAVAILABLE, f"{bank} gives answers that do not fit the question")
+            return [strange] * len(payees)
         return [Reason[name] if name else None for name in answer.reasons]
 
     def _confirm(self, payee: Payee) -> None:

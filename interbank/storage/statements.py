@@ -7,7 +7,7 @@ everything else is executed by SQLAlchemy.
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy import BindParameter, Connection, Executable, Select, bindparam
 from sqlalchemy.exc import DBAPIError
@@ -17,7 +17,6 @@ from sqlalchemy.sql.elements import ClauseElement
 from interbank.storage.sqlite import bindable
 
 Row = tuple[Any, ...]
-T = TypeVar("T")
 
 VALUES: BindParameter[Any] = bindparam("values", expanding=True)
 """What a Lookup is asked for: `column.in_(VALUES)`."""
@@ -31,18 +30,17 @@ class Statement:
 
     def __init__(self, core: Executable) -> None:
         self._core = core
-        self._sql = ""
-        self._names: Sequence[str] = ()
-        self._constants: dict[str, Any] = {}
+        self._compiled: tuple[str, Sequence[str], dict[str, Any]] | None = None
 
     def rows(self, connection: Connection, **values: Any) -> list[Row]:
         """Execute with a value for each parameter; what it returns. Raises DBAPIError."""
-        if not self._sql:
+        if self._compiled is None:  # set in one step: a reader and the writer may both be the first
             compiled = _compiled(connection, self._core)
-            self._sql, self._names = str(compiled), compiled.positiontup or ()
-            self._constants = {name: bound.value for name, bound in compiled.binds.items() if not bound.required}
-        given = self._constants | values
-        return run(connection, self._sql, [given[name] for name in self._names])
+            constants = {name: bound.value for name, bound in compiled.binds.items() if not bound.required}
+            self._compiled = (str(compiled), compiled.positiontup or (), constants)
+        sql, names, constants = self._compiled
+        given = constants | values
+        return run(connection, sql, [given[name] for name in names])
 
 
 class Lookup:
