@@ -13,13 +13,14 @@ from bank_service.views import TRIGGERS, VIEWS
 from certs.credentials import read_credentials
 from interbank.clock import SystemClock
 from interbank.currencies import decimals
+from interbank.instruction_log import InstructionLog
 from interbank.orders import check_bank_id
 from interbank.passwords import BcryptPasswords
 from interbank.process import ProcessLock, run_process, stop_at_once, stop_requested
 from interbank.storage.database import ThreadedDatabase
 from interbank.storage.schema import check_database
 from interbank.surroundings import Surroundings
-from interbank.telemetry import InstructionLog, start_log
+from interbank.telemetry import start_log
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -40,7 +41,8 @@ async def _serve(arguments: argparse.Namespace) -> None:
     database = ThreadedDatabase(arguments.database, broken=stop_at_once)
     passwords = BcryptPasswords()
     chance = random.Random()  # noqa: S311  spreads retries, guards nothing
-    around = Surroundings(database, SystemClock(), passwords, os.urandom, chance, InstructionLog(settings.bank))
+    clock = SystemClock()
+    around = Surroundings(database, clock, passwords, os.urandom, chance, InstructionLog(settings.bank, clock))
     server = BankServer(settings, identity, around)
     address = await server.start(arguments.listen, arguments.gateway)
     lock.announce({"name": settings.bank, "address": address})

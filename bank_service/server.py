@@ -29,7 +29,8 @@ class BankServer:
         self._around = around
         self._standing = Standing()
         self._bank = Bank(settings, around.database, around.clock, around.entropy, self._standing)
-        self._server = build_server([Door(admit=_gateway_only)], max_message_bytes=BANK_MESSAGE_BYTES)
+        door = Door(around.clock, around.entropy, admit=_gateway_only)
+        self._server = build_server([door], max_message_bytes=BANK_MESSAGE_BYTES)
         bank_pb2_grpc.add_BankServiceServicer_to_server(self._servicer(), self._server)
         self._health = Health(self._server)
         self._joining: asyncio.Task[None] | None = None
@@ -66,6 +67,7 @@ class BankServer:
             Credentials(settings, around.database, around.passwords, around.clock, around.entropy, self._standing),
             around.passwords,
             around.database,
+            around.clock,
             around.log,
         )
 

@@ -1,22 +1,18 @@
 """Messages in, operations called, messages out. No decisions."""
 
-import time
-from collections.abc import Sequence
-
 from bank_service import queries
 from bank_service.account_acts import AccountActs, NewAccount
 from bank_service.credentials import Credentials
 from bank_service.operations import Bank, PayeeToCheck
 from bank_service.settings import BankSettings
-from interbank.instructions import Instruction, Outcome
-from interbank.money import amount_text
+from interbank.clock import Clock
+from interbank.instruction_log import InstructionLog
 from interbank.orders import MAX_ORDERS, check_password
 from interbank.passwords import Passwords
 from interbank.refusals import Reason, Refused
 from interbank.rpc.interceptor import Context
 from interbank.rpc.translate import head_from, head_message, instruction_from, write_order, write_outcome
 from interbank.storage.database import Database
-from interbank.telemetry import InstructionLog
 from protos.v1 import bank_pb2, bank_pb2_grpc, money_pb2
 
 MAX_ACCOUNTS_PAGE, MAX_STATEMENT_PAGE = 500, 200
@@ -34,6 +30,7 @@ class BankServicer(bank_pb2_grpc.BankServiceServicer):
         credentials: Credentials,
         passwords: Passwords,
         database: Database,
+        clock: Clock,
         log: InstructionLog,
     ) -> None:
         self._settings = settings
@@ -42,6 +39,7 @@ class BankServicer(bank_pb2_grpc.BankServiceServicer):
         self._credentials = credentials
         self._passwords = passwords
         self._database = database
+        self._clock = clock
         self._log = log
 
     async def Describe(self, request: bank_pb2.DescribeRequest, context: Context) -> bank_pb2.DescribeResponse:
@@ -69,12 +67,11 @@ class BankServicer(bank_pb2_grpc.BankServiceServicer):
 
     async def Post(self, request: bank_pb2.PostRequest, context: Context) -> bank_pb2.PostResponse:
         """See bank.proto."""
-        begun = time.monotonic()
+        begun = self._clock.monotonic()
         _require_items(len(request.instructions), "instructions")
         instructions = [instruction_from(message) for message in request.instructions]
         outcomes = await self._bank.post(request.session_id, instructions)
-        elapsed = (time.monotonic() - begun) * 1000
-        self._log.write(_lines(instructions, outcomes, elapsed))
+        self._log.answered(instructions, outcomes, self._clock.monotonic() - begun)
         last = max((outcome.head for outcome in outcomes), key=lambda head: head.record_id)
         response = bank_pb2.PostResponse(head=head_message(last))
         for outcome in outcomes:
@@ -242,18 +239,6 @@ def _record(row: queries.RecordRow) -> bank_pb2.Record:
         entry_id=row.entry_id,
         actor=row.actor,
     )
-
-
-def _lines(instructions: Sequence[Instruction], outcomes: Sequence[Outcome], elapsed: float) -> list[str]:
-    """What the log says of a batch: method, transfer, amount, caller, answer, milliseconds."""
-    spent = f"{elapsed:.1f} ms" + (f" for {len(outcomes)}" if len(outcomes) > 1 else "")
-    return [
-        f"{i.kind.name:<13} {i.transfer_id.hex()[:8]}  "
-        f"{amount_text(i.order.minor_units, i.order.currency) if i.order.currency else '-'}  "
-        f"{i.principal or '-'}  {o.kind.name}{' ' + o.reason if o.reason else ''}"
-        f"{f' entry {o.entry_id}' if o.entry_id else ''}{' again' if o.replayed else ''}  {spent}"
-        for i, o in zip(instructions, outcomes, strict=True)
-    ]
 
 
 def _require_items(count: int, field: str) -> None:

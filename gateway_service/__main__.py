@@ -12,12 +12,13 @@ from gateway_service.server import GatewayServer
 from gateway_service.tables import SCHEMA_REVISION
 from gateway_service.views import TRIGGERS, VIEWS
 from interbank.clock import SystemClock
+from interbank.instruction_log import InstructionLog
 from interbank.passwords import BcryptPasswords
 from interbank.process import ProcessLock, run_process, stop_at_once, stop_requested
 from interbank.storage.database import ThreadedDatabase
 from interbank.storage.schema import check_database
 from interbank.surroundings import Surroundings
-from interbank.telemetry import InstructionLog, start_log
+from interbank.telemetry import start_log
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -35,7 +36,8 @@ async def _serve(arguments: argparse.Namespace) -> None:
     database = ThreadedDatabase(arguments.database, broken=stop_at_once)
     passwords = BcryptPasswords()
     chance = random.Random()  # noqa: S311  spreads retries, guards nothing
-    around = Surroundings(database, SystemClock(), passwords, os.urandom, chance, InstructionLog("gateway"))
+    clock = SystemClock()
+    around = Surroundings(database, clock, passwords, os.urandom, chance, InstructionLog("gateway", clock))
     server = GatewayServer(identity, around, idle_limit_days=arguments.idle_limit_days)
     listening = await server.start(arguments.listen_customers, arguments.listen_banks)
     lock.announce({"name": "gateway", "customers": listening.customers, "banks": listening.banks})

@@ -17,10 +17,9 @@ from gateway_service.line import Asked, Line
 from gateway_service.transfer import Transfer, instruction
 from gateway_service.underway import Underway
 from interbank.clock import Clock
+from interbank.instruction_log import InstructionLog
 from interbank.instructions import Instruction, Outcome, OutcomeKind
-from interbank.money import amount_text
 from interbank.refusals import Reason, Refused
-from interbank.telemetry import InstructionLog
 
 log = logging.getLogger(__name__)
 
@@ -175,15 +174,13 @@ class Link:
         if self._port is None or self._session is None or self.status is not LinkStatus.CONNECTED:
             raise Refused(Reason.BANK_UNAVAILABLE, f"{self.bank} is not connected")
         try:
-            (outcome,) = await self._port.post(self._session, [instruction])
+            (outcome,) = await self._ask(self._port, self._session, [instruction])
         except Unknown as unknown:
             raise Refused(
                 Reason.OUTCOME_UNKNOWN, f"{self.bank} was asked and has not answered: {unknown.cause}"
             ) from None
         except Refused as refused:
             raise self._in_customers_words(refused) from None
-        self._fence.witnessed(self.bank, outcome.head)
-        self.last_entry_id = max(self.last_entry_id, outcome.entry_id)
         return outcome
 
     def _in_customers_words(self, refused: Refused) -> Refused:
@@ -254,11 +251,13 @@ class Link:
             for asked in batch:
                 if asked.underway is not None:
                     asked.underway.asked(begun, now_us)
-            outcomes = await port.post(session, [instruction(asked.transfer, asked.kind) for asked in batch])
-            self._answered(batch, outcomes, begun)
+            instructions = [instruction(asked.transfer, asked.kind, asked.attempt) for asked in batch]
+            outcomes = await self._ask(port, session, instructions)
+            self._line.answered()
+            self._listener.answered(self.bank, list(zip(batch, outcomes, strict=True)))
         except (Unknown, Refused) as failure:
             stumbled = isinstance(failure, Refused) and failure.reason is Reason.INSTRUCTION_MALFORMED
-            self._unanswered(batch, failure, begun, stumbled=stumbled)
+            self._line.put_back(batch, stumbled=stumbled)
             if stumbled:
                 return  # nothing of the batch was done, and its session goes on
             raise
@@ -266,23 +265,22 @@ class Link:
             self._line.put_back(batch, stumbled=False)
             raise
 
-    def _answered(self, batch: list[Asked], outcomes: Sequence[Outcome], begun: float) -> None:
-        self._line.answered()
+    async def _ask(self, port: BankPort, session: bytes, instructions: Sequence[Instruction]) -> list[Outcome]:
+        """Have the bank carry out a batch; what it did, or that it said nothing, stands in the log."""
+        begun = self._clock.monotonic()
+        try:
+            outcomes = await port.post(session, instructions)
+        except (Unknown, Refused) as failure:
+            text = failure.cause if isinstance(failure, Unknown) else f"{failure.reason.name} {failure.message}"
+            self._log.unanswered(instructions, text, self._clock.monotonic() - begun, to=self.bank)
+            raise
         for outcome in outcomes:
             if outcome.kind <= OutcomeKind.SETTLED:
                 self._fence.witnessed(self.bank, outcome.head)
             if outcome.entry_id > self.last_entry_id:
                 self.last_entry_id = outcome.entry_id
-        answers = list(zip(batch, outcomes, strict=True))
-        lines = self._lines(answers, begun)
-        self._listener.answered(self.bank, answers)
-        self._log.write(lines)
-
-    def _unanswered(self, batch: list[Asked], failure: Unknown | Refused, begun: float, *, stumbled: bool) -> None:
-        text = failure.cause if isinstance(failure, Unknown) else f"{failure.reason.name} {failure.message}"
-        lines = self._unanswered_lines(batch, text, begun)
-        self._line.put_back(batch, stumbled=stumbled)
-        self._log.write(lines)
+        self._log.answered(instructions, outcomes, self._clock.monotonic() - begun, to=self.bank)
+        return outcomes
 
     def _refused(self, refused: Refused) -> None:
         self._session = None
@@ -322,27 +320,3 @@ class Link:
             self.since_us = self._clock.now_us()
             log.info("%s is %s%s", self.bank, status.value, f": {cause}" if cause else "")
         self._status, self.cause = status, cause
-
-    def _lines(self, answers: Sequence[tuple[Asked, Outcome]], begun: float) -> list[str]:
-        spent = self._spent(len(answers), begun)
-        return [
-            f"{self._about(asked)}  {outcome.kind.name}{' ' + outcome.reason if outcome.reason else ''}"
-            f"{f' entry {outcome.entry_id}' if outcome.entry_id else ''}  {spent}"
-            for asked, outcome in answers
-        ]
-
-    def _unanswered_lines(self, batch: Sequence[Asked], text: str, begun: float) -> list[str]:
-        spent = self._spent(len(batch), begun)
-        return [f"{self._about(asked)}  {text}  unknown: ask again  {spent}" for asked in batch]
-
-    def _about(self, asked: Asked) -> str:
-        transfer, order = asked.transfer, asked.transfer.order
-        return (
-            f"→{self.bank:<11} {asked.kind.name:<13} {transfer.transfer_id.hex()[:8]}  "
-            f"{amount_text(order.minor_units, order.currency)}  {transfer.principal}  "
-            f"try {asked.underway.attempts if asked.underway else 1}"
-        )
-
-    def _spent(self, items: int, begun: float) -> str:
-        elapsed = (self._clock.monotonic() - begun) * 1000
-        return f"{elapsed:.1f} ms" + (f" for {items}" if items > 1 else "")

@@ -6,6 +6,7 @@ from interbank.instructions import PURPOSES, Instruction, InstructionKind, Outco
 from interbank.money import Money, check_amount
 from interbank.orders import Order, check_account, check_key, fingerprint, transfer_id
 from interbank.refusals import Reason, Refused
+from interbank.telemetry import request_id
 
 CASH_ACCOUNT = -1
 
@@ -48,6 +49,7 @@ async def move_cash(
             orderer.principal,
             granted.grant if granted else b"",
             orderer.actor,
+            request_id=request_id.get(),
         )
     )
     if outcome.kind is not OutcomeKind.BOOKED:

@@ -30,6 +30,11 @@ class Asked:
     kind: InstructionKind
     underway: Underway | None
 
+    @property
+    def attempt(self) -> int:
+        """Which try it is, from 1."""
+        return self.underway.attempts if self.underway else 1
+
 
 class Line:
     """The line before one bank. `wake` is set when somebody joins it."""

@@ -61,9 +61,11 @@ class GatewayServer:
         self._pipeline = Pipeline(database, lambda: self._directory, self._fence, clock)
         self._directory = Directory(database, self._fence, clock, self._new_link)
         self._sessions = Sessions(database, around.passwords, clock, around.entropy, idle_limit_days=idle_limit_days)
-        self._customers = build_server([Door(max_bytes=_max_bytes)], max_message_bytes=SUBMIT_MESSAGE_BYTES)
+        self._customers = build_server(
+            [Door(clock, around.entropy, max_bytes=_max_bytes)], max_message_bytes=SUBMIT_MESSAGE_BYTES
+        )
         self._add_customer_services()
-        self._banks = build_server([Door()], max_message_bytes=CUSTOMER_MESSAGE_BYTES)
+        self._banks = build_server([Door(clock, around.entropy)], max_message_bytes=CUSTOMER_MESSAGE_BYTES)
         network_pb2_grpc.add_NetworkServiceServicer_to_server(NetworkServicer(self._directory), self._banks)
         self._servers = [(server, Health(server)) for server in (self._banks, self._customers)]
         self._carrying: asyncio.Task[None] | None = None
@@ -131,7 +133,9 @@ class GatewayServer:
         server, database, clock = self._customers, self._around.database, self._around.clock
         submission = Submission(self._directory, self._pipeline, database, clock)
         rendering = Rendering(self._directory, clock)
-        payments = PaymentServicer(self._sessions, submission, self._pipeline, rendering, database, self._around.log)
+        payments = PaymentServicer(
+            self._sessions, submission, self._pipeline, rendering, database, clock, self._around.log
+        )
         accounts = AccountServicer(self._sessions, self._directory)
         admin = AdminServicer(self._sessions, self._directory, payments)
         gateway_pb2_grpc.add_PaymentServiceServicer_to_server(payments, server)

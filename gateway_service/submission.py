@@ -14,6 +14,7 @@ from interbank.clock import Clock
 from interbank.orders import Order, bank_principal, check_order, fingerprint, transfer_id, user_principal
 from interbank.refusals import Kind, Reason, Refused
 from interbank.storage.database import Database
+from interbank.telemetry import request_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,4 +149,5 @@ def _candidate(orderer: Orderer, order: Order, now: int, *, patient: bool) -> Tr
         actor=orderer.actor,
         patient=patient,
         accepted_at=now,
+        request_id=request_id.get(),
     )

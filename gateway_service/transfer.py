@@ -41,7 +41,8 @@ class Transfer:
     """An accepted order and how far it has come.
 
     `debit` is the payer's bank's DEBITED; `credit` the payee's bank's decision, or the one bank's BOOKED. `access` is
-    the customer's grant, `actor` the operator's name; `patient` orders are never given up. Times in microseconds.
+    the customer's grant, `actor` the operator's name; `patient` orders are never given up; `request_id` names the
+    call that it came with, until the gateway is started again. Times in microseconds.
     """
 
     transfer_id: bytes
@@ -58,6 +59,7 @@ class Transfer:
     credit: Evidence | None = None
     finished_at: int | None = None
     suspended: str = ""
+    request_id: str = ""
 
     @property
     def final(self) -> bool:
@@ -105,7 +107,7 @@ _EVIDENCE_SENT = {
 _ON_AUTHORITY = {InstructionKind.DEBIT, InstructionKind.BOOK_TRANSFER}
 
 
-def instruction(transfer: Transfer, kind: InstructionKind) -> Instruction:
+def instruction(transfer: Transfer, kind: InstructionKind, attempt: int = 1) -> Instruction:
     """The instruction of a step, with the other bank's outcome as evidence where the step rests on one."""
     evidence = getattr(transfer, _EVIDENCE_SENT[kind]) if kind in _EVIDENCE_SENT else None
     return Instruction(
@@ -117,6 +119,8 @@ def instruction(transfer: Transfer, kind: InstructionKind) -> Instruction:
         transfer.access if kind in _ON_AUTHORITY else b"",
         transfer.actor,
         evidence,
+        transfer.request_id,
+        attempt,
     )
 
 
@@ -174,6 +178,7 @@ def _come_to(
         credit or transfer.credit,
         finished_at or transfer.finished_at,
         transfer.suspended,
+        transfer.request_id,
     )
 
 

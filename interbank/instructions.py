@@ -72,7 +72,7 @@ class Evidence:
 @value
 class Instruction:
     """One thing for a bank to do, once. `grant` is the customer's, `actor` the operator's name; one of them may be
-    empty, and both are for instructions that neither needs."""
+    empty, and both are for instructions that neither needs. `request_id` and `attempt` are for logs alone."""
 
     kind: InstructionKind
     transfer_id: bytes
@@ -82,6 +82,8 @@ class Instruction:
     grant: bytes = b""
     actor: str = ""
     evidence: Evidence | None = None
+    request_id: str = ""
+    attempt: int = 1
 
 
 @value

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from interbank.clock import Clock
+from interbank.instruction_log import InstructionLog
 from interbank.passwords import Passwords
 from interbank.storage.database import Database
-from interbank.telemetry import InstructionLog
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,10 @@
 """One line per event, on stderr, for people and for grep; and the request id that ties the hops of a call together."""
 
-import contextlib
 import contextvars
 import logging
 import re
 import sys
-from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import TextIO
 
 request_id: contextvars.ContextVar[str] = contextvars.ContextVar("request_id", default="-")
 """The id of the call that is being served; sent on in the metadata key "x-request-id"."""
@@ -46,20 +43,3 @@ def start_log(process: str) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Lines(process))
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
-
-
-class InstructionLog:
-    """One line per instruction and its answer. They come by the hundred, so a batch is one write."""
-
-    def __init__(self, process: str, stream: TextIO | None = None) -> None:
-        self._process = process
-        self._stream = stream or sys.stderr
-
-    def write(self, lines: Iterable[str]) -> None:
-        """Write these lines, all with the present time. Their text must come from fields that were checked. A log that
-        takes nothing, as on a full disk, stops no payment."""
-        at = datetime.now(UTC).strftime("%H:%M:%S.%f")[:-3]
-        lead = f"{at} {self._process:<14} "
-        with contextlib.suppress(OSError):
-            self._stream.write("".join(f"{lead}{line}\n" for line in lines))
-            self._stream.flush()

@@ -33,6 +33,7 @@ from gateway_service.bank_port import GrpcBankPort
 from gateway_service.banks import LinkStatus
 from gateway_service.server import Connect, GatewayServer
 from interbank.clock import Clock, SystemClock
+from interbank.instruction_log import InstructionLog
 from interbank.passwords import BcryptPasswords
 from interbank.refusals import Reason, Refused
 from interbank.rpc.channel import open_peer_channel
@@ -40,7 +41,6 @@ from interbank.rpc.status import from_rpc_error
 from interbank.storage.database import ThreadedDatabase
 from interbank.storage.sqlite import driver
 from interbank.surroundings import Surroundings
-from interbank.telemetry import InstructionLog
 from protos.v1 import bank_pb2, gateway_pb2, gateway_pb2_grpc, money_pb2, order_pb2
 from tests.wire import Wire
 
@@ -316,7 +316,7 @@ class World:
             self.passwords,
             os.urandom,
             random.Random(self.seed),
-            InstructionLog(name, self.log),
+            InstructionLog(name, self.clock, self.log),
         )
 
 
@@ -331,6 +331,7 @@ class Caller:
         self.world = world
         self.token = ""
         self.username = ""
+        self.request_id = ""
         self.accounts: dict[str, int] = {}
 
     def at(self, bank: str) -> tuple[str, int]:
@@ -343,7 +344,8 @@ class Caller:
 
     async def call(self, service: str, method: str, request: Any, timeout: float = 15.0) -> Any:
         stub = getattr(gateway_pb2_grpc, f"{service}Stub")(self.world.channel)
-        metadata = (("authorization", f"Bearer {self.token}"),) if self.token else ()
+        metadata = [("authorization", f"Bearer {self.token}")] if self.token else []
+        metadata += [("x-request-id", self.request_id)] if self.request_id else []
         try:
             return await getattr(stub, method)(request, timeout=timeout, metadata=metadata)
         except grpc.aio.AioRpcError as error:

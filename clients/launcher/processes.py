@@ -14,8 +14,9 @@ from clients.launcher.home import GATEWAY, Place
 from clients.launcher.last_words import read_last_words, refusal_from
 from clients.launcher.liveness import is_alive, read_report
 from clients.launcher.services import Service
+from interbank.clock import SystemClock
+from interbank.instruction_log import InstructionLog
 from interbank.refusals import Reason, Refused
-from interbank.telemetry import InstructionLog
 
 READY_WITHIN_SECONDS = 60
 """How long one process may take to become ready."""
@@ -60,7 +61,7 @@ def start(service: Service) -> "subprocess.Popen[bytes]":
     service.place.log.touch(mode=0o600)
     with service.place.log.open("a", encoding="utf-8") as log:
         # What has no time of its own, such as the words of a library, is read as a part of this line.
-        InstructionLog(service.name, log).write([f"starts: {service.module}"])
+        InstructionLog(service.name, SystemClock(), log).write([f"starts: {service.module}"])
         begun_at = log.tell()
         child = subprocess.Popen(  # noqa: S603 (the command is put together by us)
             service.command,

@@ -1,7 +1,6 @@
 """PaymentService: orders, and what became of them."""
 
 import re
-import time
 from collections.abc import AsyncIterator, Iterable, Sequence
 
 from gateway_service import transfer as life
@@ -11,13 +10,15 @@ from gateway_service.sessions import Session, Sessions
 from gateway_service.storage import find_by_ids, find_by_keys, find_by_prefix, list_transfers
 from gateway_service.submission import Orderer, Submission, bank_by_operator, customer
 from gateway_service.underway import Group, Known, Underway
+from interbank.clock import Clock
+from interbank.instruction_log import InstructionLog, milliseconds
 from interbank.money import amount_text
 from interbank.orders import MAX_ORDERS, Order, user_principal
 from interbank.refusals import Reason, Refused
 from interbank.rpc.interceptor import Context
 from interbank.rpc.translate import order_from
 from interbank.storage.database import Database
-from interbank.telemetry import InstructionLog
+from interbank.telemetry import request_id
 from protos.v1 import gateway_pb2, gateway_pb2_grpc, order_pb2
 
 MAX_WAIT = 10.0
@@ -40,6 +41,7 @@ class PaymentServicer(gateway_pb2_grpc.PaymentServiceServicer):
         pipeline: Pipeline,
         rendering: Rendering,
         database: Database,
+        clock: Clock,
         log: InstructionLog,
     ) -> None:
         self._sessions = sessions
@@ -47,6 +49,7 @@ class PaymentServicer(gateway_pb2_grpc.PaymentServiceServicer):
         self._pipeline = pipeline
         self._rendering = rendering
         self._database = database
+        self._clock = clock
         self._log = log
 
     async def Transfer(self, request: gateway_pb2.TransferRequest, context: Context) -> gateway_pb2.TransferResponse:
@@ -141,9 +144,10 @@ class PaymentServicer(gateway_pb2_grpc.PaymentServiceServicer):
     async def _submit(
         self, context: Context, orderer: Orderer, orders: Sequence[Order], *, patient: bool, wait: float
     ) -> list[Known | Refused]:
-        begun = time.monotonic()
+        begun = self._clock.monotonic()
         answers = await self._submission.submit(orderer, orders, patient=patient)
-        self._log.write(_lines(orderer, orders, answers, context.peer(), begun))
+        spent = milliseconds(self._clock.monotonic() - begun, len(orders))
+        self._log.write(_lines(orderer, answers, context.peer(), spent))
         remaining = context.time_remaining()
         seconds = wait if remaining is None else min(wait, remaining - _TO_ANSWER)
         underways = [answer for answer in answers if isinstance(answer, Underway)]
@@ -210,11 +214,9 @@ def page_of(size: int, token: str) -> tuple[int, int]:
     return size or USUAL_PAGE, int(token or 0)
 
 
-def _lines(
-    orderer: Orderer, orders: Sequence[Order], answers: Sequence[Known | Refused], peer: str, begun: float
-) -> list[str]:
-    spent = f"{(time.monotonic() - begun) * 1000:.1f} ms" + (f" for {len(orders)}" if len(orders) > 1 else "")
-    return [f"Submit        {_line(answer)}  {orderer.principal} {peer}  {spent}" for answer in answers]
+def _lines(orderer: Orderer, answers: Sequence[Known | Refused], peer: str, spent: str) -> list[str]:
+    end = f"{orderer.principal} {peer}  {spent}  {request_id.get()}"
+    return [f"Submit        {_line(answer)}  {end}" for answer in answers]
 
 
 def _line(answer: Known | Refused) -> str:

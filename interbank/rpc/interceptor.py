@@ -1,8 +1,6 @@
 """The one door through which every call enters a server: request id, who calls, size, deadline, errors, log line."""
 
 import logging
-import time
-import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, TypeAlias
 
@@ -10,6 +8,7 @@ import grpc
 from google.protobuf.message import DecodeError
 from grpc_status import rpc_status
 
+from interbank.clock import Clock
 from interbank.refusals import Kind, Reason, Refused
 from interbank.rpc.status import to_status
 from interbank.telemetry import REQUEST_ID_KEY, acceptable_request_id, request_id
@@ -36,7 +35,16 @@ class Door(grpc.aio.ServerInterceptor):
     """Wraps every handler. What a handler raises leaves as a refusal with a reason, or as INTERNAL with nothing but the
     request id: no exception's text ever reaches a caller."""
 
-    def __init__(self, *, admit: Admit = admit_all, max_bytes: Callable[[str], int] | None = None) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        entropy: Callable[[int], bytes],
+        *,
+        admit: Admit = admit_all,
+        max_bytes: Callable[[str], int] | None = None,
+    ) -> None:
+        self._clock = clock
+        self._entropy = entropy
         self._admit = admit
         self._max_bytes = max_bytes
         self._wrapped: dict[str, Handler | None] = {}
@@ -66,6 +74,13 @@ class Door(grpc.aio.ServerInterceptor):
             )
         return grpc.unary_stream_rpc_method_handler(self._streaming(method, handler.unary_stream), parse, render)
 
+    def _enter(self, method: str, context: Context) -> "_Call":
+        given = next((value for key, value in context.invocation_metadata() or () if key == REQUEST_ID_KEY), "")
+        theirs = isinstance(given, str) and acceptable_request_id(given)
+        identity = given if isinstance(given, str) and theirs else self._entropy(8).hex()
+        request_id.set(identity)
+        return _Call(method, context, identity, self._clock)
+
     def _limited(self, method: str, parse: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
         limit = self._max_bytes(method) if self._max_bytes else None
 
@@ -81,7 +96,7 @@ class Door(grpc.aio.ServerInterceptor):
 
     def _answering(self, method: str, behaviour: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
         async def answer(request: Any, context: Context) -> Any:
-            call = _Call(method, context)
+            call = self._enter(method, context)
             try:
                 call.enter(self._admit, request)
                 response = await behaviour(request, context)
@@ -94,7 +109,7 @@ class Door(grpc.aio.ServerInterceptor):
 
     def _streaming(self, method: str, behaviour: Callable[..., AsyncIterator[Any]]) -> Callable[..., Any]:
         async def stream(request: Any, context: Context) -> AsyncIterator[Any]:
-            call = _Call(method, context)
+            call = self._enter(method, context)
             try:
                 call.enter(self._admit, request)
                 async for response in behaviour(request, context):
@@ -143,13 +158,12 @@ def _within_limit(behaviour: Callable[..., Awaitable[Any]]) -> Callable[..., Awa
 class _Call:
     """One call: its id, its time, its end."""
 
-    def __init__(self, method: str, context: Context) -> None:
+    def __init__(self, method: str, context: Context, identity: str, clock: Clock) -> None:
         self._method = method
         self._context = context
-        self._begun = time.monotonic()
-        given = next((value for key, value in context.invocation_metadata() or () if key == REQUEST_ID_KEY), "")
-        self._id = given if isinstance(given, str) and acceptable_request_id(given) else uuid.uuid4().hex[:16]
-        request_id.set(self._id)
+        self._id = identity
+        self._clock = clock
+        self._begun = clock.monotonic()
 
     def enter(self, admit: Admit, request: Any) -> None:
         if not self._method.startswith(_HEALTH):
@@ -170,7 +184,7 @@ class _Call:
 
     def done(self, answer: str) -> None:
         if not self._method.startswith(_QUIET):
-            elapsed = (time.monotonic() - self._begun) * 1000
+            elapsed = (self._clock.monotonic() - self._begun) * 1000
             log.info("%-24s %s  %s  %s  %.1f ms", self._name, self._id, peer_name(self._context), answer, elapsed)
 
     @property

@@ -7,6 +7,7 @@ another by writing and reading its bytes, at every level.
 from interbank.instructions import NO_HEAD, Evidence, Head, Instruction, InstructionKind, Outcome, OutcomeKind
 from interbank.orders import Order
 from interbank.refusals import Reason, Refused
+from interbank.telemetry import acceptable_request_id
 from protos.v1 import bank_pb2, order_pb2
 
 _NO_ORDER = Order("", 0, "", 0, "", 0, "", "", "")
@@ -69,6 +70,8 @@ def write_instruction(instruction: Instruction, message: bank_pb2.Instruction) -
     message.actor = instruction.actor
     if instruction.evidence is not None:
         _write_evidence(instruction.evidence, message.evidence)
+    message.request_id = instruction.request_id
+    message.attempt = instruction.attempt
 
 
 def instruction_from(message: bank_pb2.Instruction) -> Instruction:
@@ -82,6 +85,8 @@ def instruction_from(message: bank_pb2.Instruction) -> Instruction:
         message.grant,
         message.actor,
         _evidence_from(message.evidence) if message.HasField("evidence") else None,
+        message.request_id if acceptable_request_id(message.request_id) else "",
+        message.attempt,
     )
 
 

@@ -1,11 +1,13 @@
 """A server with a Door and handlers of the test's own, on a free port of this computer, for raw bytes."""
 
 import contextlib
+import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
 import grpc
 
+from interbank.clock import SystemClock
 from interbank.rpc.interceptor import Admit, Door, admit_all
 from interbank.rpc.server import build_server
 
@@ -20,7 +22,9 @@ async def standing(
     max_bytes: Callable[[str], int] | None = None,
 ) -> AsyncIterator[str]:
     """Serve these methods behind a door; gives the address."""
-    server = build_server([Door(admit=admit, max_bytes=max_bytes)], max_message_bytes=1024 * 1024)
+    server = build_server(
+        [Door(SystemClock(), os.urandom, admit=admit, max_bytes=max_bytes)], max_message_bytes=1024 * 1024
+    )
     server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler(SERVICE, handlers)])
     port = server.add_insecure_port("localhost:0")
     await server.start()

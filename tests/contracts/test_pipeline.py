@@ -19,10 +19,10 @@ from gateway_service.pipeline import Pipeline
 from gateway_service.storage import find_by_ids
 from gateway_service.transfer import State, Transfer, give_up
 from gateway_service.underway import Underway
+from interbank.instruction_log import InstructionLog
 from interbank.instructions import OutcomeKind as O
 from interbank.orders import Order, fingerprint, transfer_id
 from interbank.storage.database import ThreadedDatabase
-from interbank.telemetry import InstructionLog
 from tests.contracts.one_bank import Watch
 from tests.instructing import NOW, ORDER, evidence
 from tests.world import make_database
@@ -55,7 +55,7 @@ def a_pipeline(database: ThreadedDatabase) -> tuple[Pipeline, Directory]:
         def never(address: str) -> Any:
             raise AssertionError(address)
 
-        return Link(bank, never, fence, pipeline, clock, Random(0), InstructionLog("gateway"))
+        return Link(bank, never, fence, pipeline, clock, Random(0), InstructionLog("gateway", clock))
 
     directory = Directory(database, fence, clock, new_link)
     return pipeline, directory

@@ -12,10 +12,10 @@ from gateway_service.rendering import Rendering
 from gateway_service.servicers.payments import PaymentServicer
 from gateway_service.sessions import Access
 from interbank.clock import SystemClock
+from interbank.instruction_log import InstructionLog
 from interbank.instructions import InstructionKind
 from interbank.refusals import Reason, Refused
 from interbank.storage.database import Database, Work
-from interbank.telemetry import InstructionLog
 from protos.v1 import gateway_pb2
 from tests.refusing import refused
 from tests.wire import Wire
@@ -102,7 +102,13 @@ async def test_a_watcher_is_told_the_end_that_comes_while_he_is_being_told(world
     server = world.gateway.server
     rendering = Rendering(server._directory, world.clock)
     payments = PaymentServicer(
-        server._sessions, None, server._pipeline, rendering, world.gateway.database, InstructionLog("test", world.log)
+        server._sessions,
+        None,
+        server._pipeline,
+        rendering,
+        world.gateway.database,
+        world.clock,
+        InstructionLog("test", world.clock, world.log),
     )
     context = SimpleNamespace(invocation_metadata=lambda: (("authorization", f"Bearer {alice.token}"),))
 
