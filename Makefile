@@ -33,7 +33,7 @@ test: .venv/.development  # every promise, tested
 lint: .venv/.development  # style, types, import rules, the contract
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
-	@$(BIN)/mypy --strict $(addprefix -p ,$(PACKAGES))
+	@$(BIN)/mypy --strict $(addprefix -p ,$(PACKAGES) benchmarks examples)
 	@$(BIN)/lint-imports
 	@$(BIN)/buf lint
 

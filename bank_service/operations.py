@@ -73,6 +73,8 @@ class Bank:
         """
         session_id = self._entropy(16)
 
+        # The standing changes before the commit, but only to end what it allowed: if the commit fails, nobody knows the
+        # new session, and the gateway opens another.
         def begin(connection: Connection) -> Head | None:
             _fence(connection, epoch, instance)
             if not all(has_record(connection, head) for head in known_heads):

@@ -72,8 +72,7 @@ class BankServicer(bank_pb2_grpc.BankServiceServicer):
         instructions = [instruction_from(message) for message in request.instructions]
         outcomes = await self._bank.post(request.session_id, instructions)
         self._log.answered(instructions, outcomes, self._clock.monotonic() - begun)
-        last = max((outcome.head for outcome in outcomes), key=lambda head: head.record_id)
-        response = bank_pb2.PostResponse(head=head_message(last))
+        response = bank_pb2.PostResponse()
         for outcome in outcomes:
             write_outcome(outcome, response.outcomes.add())
         return response
@@ -167,6 +166,7 @@ class BankServicer(bank_pb2_grpc.BankServiceServicer):
         self, request: bank_pb2.OpenAccountsRequest, context: Context
     ) -> bank_pb2.OpenAccountsResponse:
         """See bank.proto."""
+        self._require_operator()  # before the passwords are hashed, which takes long
         for wanted in request.accounts:
             if wanted.password:
                 check_password(wanted.password)

@@ -7,7 +7,8 @@ from interbank.refusals import Reason, Refused
 
 
 class Standing:
-    """The one session that a bank serves. Used by the writing thread alone, so it changes between transactions only."""
+    """The one session that a bank serves. Changed by the writing thread alone, one job after
+    the other."""
 
     def __init__(self) -> None:
         self._session: bytes | None = None

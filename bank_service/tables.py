@@ -1,7 +1,8 @@
 """A bank's schema: what it keeps, and the rules that the database itself enforces.
 
-Append-only (triggers in `views.py`): records, outcomes, conclusions, entries, acts. Everything else is present state
-that can be worked out from them: accounts' balances, open debits, credentials and grants as they are now.
+Append-only (triggers in `views.py`): records, outcomes, conclusions, entries, acts. Accounts and open debits are
+present state that can be worked out from them; credentials and grants are as they are now, and acts say when they
+changed.
 """
 
 from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, MetaData, Table, text

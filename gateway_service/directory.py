@@ -2,6 +2,7 @@
 
 import asyncio
 import difflib
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -15,6 +16,9 @@ from interbank.clock import Clock
 from interbank.currencies import scale
 from interbank.refusals import Reason, Refused
 from interbank.storage.database import Database
+
+_ADDRESS = re.compile(r"(?:[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\]):([0-9]{1,5})", re.ASCII)
+"""What is dialled: a name or an IP address and a port, and none of the other things that gRPC takes for a target."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +72,8 @@ class Directory:
         await asyncio.gather(*self._running.values(), return_exceptions=True)
 
     async def join(self, bank: str, currency: str, address: str) -> None:
-        """A bank announces itself. Raises Refused(CURRENCY_CHANGED or CURRENCY_UNKNOWN)."""
+        """A bank announces itself. Raises Refused(ADDRESS_MALFORMED, CURRENCY_CHANGED or CURRENCY_UNKNOWN)."""
+        _check_address(address)
         units = scale(currency)
         await self._database.write(lambda connection: self._joined(connection, bank, currency, address, units))
         self._currencies[bank] = currency
@@ -162,6 +167,12 @@ class Directory:
                 bank=bank, currency=currency, address=address, joined_at=now, head_record_id=0, head_chain_hash=b""
             )
         )
+
+
+def _check_address(address: str) -> None:
+    found = _ADDRESS.fullmatch(address)
+    if found is None or not 0 < int(found[1]) < 65536:
+        raise Refused(Reason.ADDRESS_MALFORMED, field="address")
 
 
 def _account_at(connection: Connection, username: str, bank: str) -> int | None:

@@ -13,6 +13,7 @@ from gateway_service.bank_port import BankPort, GrpcBankPort
 from gateway_service.banks import Link
 from gateway_service.directory import Directory
 from gateway_service.fencing import Fence
+from gateway_service.grants import Grants
 from gateway_service.pipeline import Pipeline
 from gateway_service.rendering import Rendering
 from gateway_service.servicers.accounts import AccountServicer
@@ -61,6 +62,7 @@ class GatewayServer:
         self._pipeline = Pipeline(database, lambda: self._directory, self._fence, clock)
         self._directory = Directory(database, self._fence, clock, self._new_link)
         self._sessions = Sessions(database, around.passwords, clock, around.entropy, idle_limit_days=idle_limit_days)
+        self._grants = Grants(self._sessions, self._directory)
         self._customers = build_server(
             [Door(clock, around.entropy, max_bytes=_max_bytes)], max_message_bytes=SUBMIT_MESSAGE_BYTES
         )
@@ -83,7 +85,7 @@ class GatewayServer:
         banks = bind(self._banks, listen_banks, server_credentials(self._identity, require_client=True))
         await self._fence.load()
         await self._directory.load()
-        self._carrying = asyncio.create_task(self._pipeline.run(), name="pipeline")
+        self._carrying = asyncio.create_task(self._carry(), name="carrying")
         resumed = await self._pipeline.resume()
         await self._directory.start()
         for server, health in self._servers:
@@ -113,6 +115,9 @@ class GatewayServer:
             self._carrying.cancel()
             await asyncio.gather(self._carrying, return_exceptions=True)
 
+    async def _carry(self) -> None:
+        await asyncio.gather(self._pipeline.run(), self._grants.run())
+
     def _new_link(self, bank: str) -> Link:
         around = self._around
         return Link(
@@ -139,7 +144,9 @@ class GatewayServer:
         accounts = AccountServicer(self._sessions, self._directory)
         admin = AdminServicer(self._sessions, self._directory, payments)
         gateway_pb2_grpc.add_PaymentServiceServicer_to_server(payments, server)
-        gateway_pb2_grpc.add_SessionServiceServicer_to_server(SessionServicer(self._sessions, self._directory), server)
+        gateway_pb2_grpc.add_SessionServiceServicer_to_server(
+            SessionServicer(self._sessions, self._directory, self._grants), server
+        )
         gateway_pb2_grpc.add_AccountServiceServicer_to_server(accounts, server)
         gateway_pb2_grpc.add_AdminServiceServicer_to_server(admin, server)
 

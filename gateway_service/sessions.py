@@ -31,6 +31,9 @@ AGE_LIMIT_DAYS = 365
 _USE_NOTED_EVERY_US = 60 * 1_000_000
 TOKEN_BYTES = 32
 
+MAX_REMEMBERED = 20_000
+"""Sessions in memory, those that have just ended too; the database knows all."""
+
 
 @dataclass(frozen=True, slots=True)
 class Access:
@@ -78,7 +81,7 @@ class Sessions:
         self._idle_limit_us = idle_limit_days * DAY_US
         self._throttle = Throttle(clock)
         self._remembered: dict[bytes, Session] = {}
-        self._ended: set[bytes] = set()
+        self._ended: dict[bytes, None] = {}
 
     async def found(self) -> None:
         """Give a new network its operator, with his first password."""
@@ -169,7 +172,7 @@ class Sessions:
                 _write_access(connection, session.session_id, bank, granted)
 
         await self._database.write(write)
-        self._remembered[session.token_hash] = session
+        self._remember(session)
         return token, session
 
     async def add_access(self, session: Session, bank: str, granted: Access) -> Session:
@@ -177,13 +180,24 @@ class Sessions:
         await self._database.write(lambda connection: _write_access(connection, session.session_id, bank, granted))
         latest = self._remembered.get(session.token_hash, session)
         extended = replace(latest, access={**latest.access, bank: granted})
-        self._remembered[session.token_hash] = extended
+        self._remember(extended)
         return extended
+
+    async def over(self) -> list[Session]:
+        """Sessions that ended by time and still hold what banks granted them."""
+        now = self._clock.now_us()
+        return await self._database.read(lambda connection: _load_over(connection, now, now - self._idle_limit_us))
+
+    async def remove_access(self, session: Session, bank: str) -> None:
+        """Forget what a bank granted a session that is over."""
+        where = (session_grants.c.session_id == session.session_id) & (session_grants.c.bank == bank)
+        await self._database.write(lambda connection: connection.execute(delete(session_grants).where(where)))
 
     async def end(self, session: Session) -> None:
         """End a session at once."""
         now = self._clock.now_us()
-        self._ended.add(session.token_hash)
+        self._ended[session.token_hash] = None
+        _keep_newest(self._ended)
         self._remembered.pop(session.token_hash, None)
         await self._database.write(
             lambda connection: connection.execute(
@@ -254,14 +268,23 @@ class Sessions:
             session = replace(latest, used_at=now)
         if session.token_hash in self._ended:
             return None  # a logout overtook this call
-        self._remembered[session.token_hash] = session
+        self._remember(session)
         return session
+
+    def _remember(self, session: Session) -> None:
+        self._remembered[session.token_hash] = session
+        _keep_newest(self._remembered)
 
     async def _operator_row(self) -> tuple[str, int | None] | None:
         row = await self._database.read(
             lambda connection: connection.execute(select(operator.c.password_hash, operator.c.changed_at)).first()
         )
         return (row.password_hash, row.changed_at) if row else None
+
+
+def _keep_newest(by_token: dict[bytes, Any]) -> None:
+    if len(by_token) > MAX_REMEMBERED:
+        del by_token[next(iter(by_token))]
 
 
 def _token(context: Context) -> str:
@@ -288,6 +311,13 @@ def _load_all(connection: Connection, username: str) -> list[Session]:
         .where(sessions.c.username == username, sessions.c.ended_at.is_(None))
         .order_by(sessions.c.opened_at.desc())
     ).all()
+    return [_session(connection, row) for row in rows]
+
+
+def _load_over(connection: Connection, now: int, idle_since: int) -> list[Session]:
+    over = (sessions.c.ends_at <= now) | (sessions.c.used_at <= idle_since)
+    granted = sessions.c.session_id.in_(select(session_grants.c.session_id))
+    rows = connection.execute(select(sessions).where(sessions.c.ended_at.is_(None), over, granted).limit(1000)).all()
     return [_session(connection, row) for row in rows]
 
 

@@ -51,6 +51,7 @@ _SAVED = (
     transfers.c.state,
     transfers.c.reason,
     transfers.c.finished_at,
+    transfers.c.access,
     transfers.c.debit_record_id,
     transfers.c.debit_chain_hash,
     transfers.c.credit_outcome,
@@ -172,7 +173,7 @@ def _transfer(row: Sequence[Any]) -> Transfer:
 
 def _row(journal_id: int, transfer: Transfer) -> tuple[Any, ...]:
     """A whole row, in the order of the table's columns."""
-    order, (_, _, _, *evidence) = transfer.order, _changes(transfer)
+    order, (_, _, _, access, *evidence) = transfer.order, _changes(transfer)
     return (
         journal_id,
         transfer.transfer_id,
@@ -189,7 +190,7 @@ def _row(journal_id: int, transfer: Transfer) -> tuple[Any, ...]:
         order.minor_units,
         order.currency,
         order.reference,
-        transfer.access,
+        access,
         transfer.actor,
         int(transfer.patient),
         transfer.accepted_at,
@@ -206,6 +207,7 @@ def _changes(transfer: Transfer) -> tuple[Any, ...]:
         transfer.state.value,
         transfer.reason,
         transfer.finished_at,
+        b"" if transfer.final else transfer.access,  # nobody is asked any more, so nobody need keep it
         debit.head.record_id if debit else None,
         debit.head.chain_hash if debit else None,
         credit.kind.name if credit else None,

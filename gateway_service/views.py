@@ -37,7 +37,8 @@ SELECT lower(hex(t.transfer_id)) AS transfer_id, t.state, t.payer_bank, CAST(t.p
        t.payee_bank, CAST(t.payee_account AS TEXT) AS payee_account, t.payee_name, t.amount AS minor_units,
        {decimal_amount("t.amount", "c.scale")} AS amount, t.currency, t.reference, t.principal, t.idempotency_key,
        t.reason, {iso_time("t.accepted_at")} AS accepted_at,
-       CASE WHEN t.finished_at IS NULL THEN '' ELSE {iso_time("t.finished_at")} END AS finished_at
+       CASE WHEN t.finished_at IS NULL THEN '' ELSE {iso_time("t.finished_at")} END AS finished_at,
+       t.suspended
 FROM transfers t JOIN currencies c ON c.currency = t.currency""",
     "v_about": f"""CREATE VIEW v_about AS
 SELECT 'gateway' AS service, v.version_num AS schema, {iso_time("a.founded_at")} AS founded_at, a.epoch,

@@ -84,6 +84,7 @@ class Reason(enum.Enum):
     REQUEST_MALFORMED = (Kind.MALFORMED, "", "the bytes are not the message of this call")
     REQUEST_TOO_LARGE = (Kind.MALFORMED, "", "more bytes than one request may have")
     INSTRUCTION_MALFORMED = (Kind.MALFORMED, "", "an instruction lacks what its kind needs")
+    ADDRESS_MALFORMED = (Kind.MALFORMED, "", "not HOST:PORT")
     PORT_MALFORMED = (Kind.MALFORMED, "", "not a port, 1 to 65535")
     HOST_MALFORMED = (Kind.MALFORMED, "", "not a host that a certificate of the gateway may name")
     FILE_MALFORMED = (Kind.MALFORMED, "", "a file cannot be read as what it should be")

@@ -195,6 +195,15 @@ class World:
         address = await server.start(listen, self.banks_port)
         self.banks[bank] = Running(server, around.database, address, path)
 
+    def grants_of(self, username: str) -> dict[str, int]:
+        """How many grants that have not ended each bank holds for a user."""
+        held = {}
+        for bank, running in self.banks.items():
+            with contextlib.closing(driver().connect(f"file:{running.path}?mode=ro", uri=True)) as books:
+                query = "SELECT count(*) FROM grants WHERE username = ? AND ended_at IS NULL"
+                held[bank] = books.execute(query, (username,)).fetchone()[0]
+        return {bank: count for bank, count in held.items() if count}
+
     async def stop_bank(self, bank: str) -> None:
         await self.banks[bank].server.stop()
         self.banks[bank].database.close()

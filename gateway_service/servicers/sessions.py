@@ -1,28 +1,21 @@
 """SessionService: who the caller is."""
 
-import logging
-
 from gateway_service.directory import Directory
+from gateway_service.grants import PASSWORD_DEADLINE, Grants
 from gateway_service.rendering import session_message
-from gateway_service.sessions import AGE_LIMIT_DAYS, OPERATOR, Access, Session, Sessions
+from gateway_service.sessions import OPERATOR, Access, Session, Sessions
 from interbank.orders import check_bank_id, check_username
 from interbank.refusals import Reason, Refused
 from interbank.rpc.interceptor import Context
 from protos.v1 import bank_pb2, gateway_pb2, gateway_pb2_grpc
 
-log = logging.getLogger(__name__)
-
-_LOGIN_DEADLINE = 8.0
-"""Seconds that a bank has for a password: bcrypt is slow on purpose, and others may wait before us."""
-
-_LIFETIME_SECONDS = AGE_LIMIT_DAYS * 24 * 3600
-
 
 class SessionServicer(gateway_pb2_grpc.SessionServiceServicer):
     """Logins, logouts, registrations, passwords."""
 
-    def __init__(self, sessions: Sessions, directory: Directory) -> None:
+    def __init__(self, sessions: Sessions, directory: Directory, grants: Grants) -> None:
         self._sessions = sessions
+        self._grants = grants
         self._directory = directory
 
     async def Login(self, request: gateway_pb2.LoginRequest, context: Context) -> gateway_pb2.LoginResponse:
@@ -37,21 +30,21 @@ class SessionServicer(gateway_pb2_grpc.SessionServiceServicer):
         access = await self._granted(request.username, request.password, bank)
         registered = await self._directory.registrations_of(request.username)
         if not any((found.bank, found.account) == (bank, access.account) for found in registered):
-            await self._revoke(bank, access)
+            await self._grants.revoke(bank, access)
             raise _wrong_credentials()
         present = await self._present(context)
         if present is not None and present.username == request.username:
             earlier = present.access.get(bank)
             extended = await self._sessions.add_access(present, bank, access)
             if earlier is not None:
-                await self._revoke(bank, earlier)
+                await self._grants.revoke(bank, earlier)
             return gateway_pb2.LoginResponse(session=session_message(self._sessions, extended, extended))
         token, session = await self._sessions.open(request.username, request.device, {bank: access})
         return gateway_pb2.LoginResponse(token=token, session=session_message(self._sessions, session, session))
 
     async def Logout(self, request: gateway_pb2.LogoutRequest, context: Context) -> gateway_pb2.LogoutResponse:
         """See gateway.proto."""
-        await self._end(await self._sessions.require(context))
+        await self._grants.end(await self._sessions.require(context))
         return gateway_pb2.LogoutResponse()
 
     async def ListSessions(
@@ -73,7 +66,7 @@ class SessionServicer(gateway_pb2_grpc.SessionServiceServicer):
         wanted = next((session for session in found if session.session_id == request.session_id), None)
         if wanted is None:
             raise Refused(Reason.SESSION_NOT_FOUND, field="session_id", hint="interbank sessions")
-        await self._end(wanted)
+        await self._grants.end(wanted)
         return gateway_pb2.RevokeSessionResponse()
 
     async def WhoAmI(self, request: gateway_pb2.WhoAmIRequest, context: Context) -> gateway_pb2.WhoAmIResponse:
@@ -106,7 +99,7 @@ class SessionServicer(gateway_pb2_grpc.SessionServiceServicer):
                 "ListAccounts", bank_pb2.ListAccountsRequest(authority=bank_pb2.Authority(grant=access.grant))
             )
         finally:
-            await self._revoke(request.bank, access)
+            await self._grants.revoke(request.bank, access)
         return gateway_pb2.RegisterResponse(account=shown.accounts[0])
 
     async def ChangePassword(
@@ -126,11 +119,11 @@ class SessionServicer(gateway_pb2_grpc.SessionServiceServicer):
             bank_pb2.ChangePasswordRequest(
                 grant=access.grant, old_password=request.old_password, new_password=request.new_password
             ),
-            deadline=_LOGIN_DEADLINE,
+            deadline=PASSWORD_DEADLINE,
         )
         for other in await self._sessions.of_user(session.username):
             if other.session_id != session.session_id and bank in other.access:
-                await self._sessions.end(other)
+                await self._grants.end(other)
         return gateway_pb2.SessionServiceChangePasswordResponse()
 
     async def _login_operator(self, request: gateway_pb2.LoginRequest) -> gateway_pb2.LoginResponse:
@@ -153,28 +146,10 @@ class SessionServicer(gateway_pb2_grpc.SessionServiceServicer):
         return registered[0].bank if registered else ""
 
     async def _granted(self, username: str, password: str, bank: str) -> Access:
-        """Have the bank check the password. It goes to this bank alone, and is kept nowhere."""
-        request = bank_pb2.OpenGrantRequest(username=username, password=password, lifetime_seconds=_LIFETIME_SECONDS)
         try:
-            granted: bank_pb2.OpenGrantResponse = await self._directory.link(bank).call(
-                "OpenGrant", request, deadline=_LOGIN_DEADLINE
-            )
+            return await self._grants.open(username, password, bank)
         except Refused as refused:
             raise _wrong_credentials() if refused.reason is Reason.WRONG_CREDENTIALS else refused from None
-        return Access(granted.account, granted.grant)
-
-    async def _end(self, session: Session) -> None:
-        await self._sessions.end(session)
-        for bank, access in session.access.items():
-            await self._revoke(bank, access)
-
-    async def _revoke(self, bank: str, access: Access) -> None:
-        """End a grant at its bank. The session that carried it has ended here already, so a bank that is down only
-        keeps a grant that nobody can use."""
-        try:
-            await self._directory.link(bank).call("RevokeGrant", bank_pb2.RevokeGrantRequest(grant=access.grant))
-        except Refused as refused:
-            log.info("a grant of %s could not be ended: %s", bank, refused.message)
 
 
 def _wrong_credentials() -> Refused:

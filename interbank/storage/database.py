@@ -18,7 +18,8 @@ from sqlalchemy.exc import DBAPIError
 
 from interbank.refusals import Reason, Refused
 from interbank.storage.engine import open_engine
-from interbank.storage.sqlite import Trouble, trouble
+from interbank.storage.sqlite import Trouble, driver, has_wal_reset_bug, trouble
+from interbank.storage.statements import run
 
 T = TypeVar("T")
 Work = Callable[[Connection], T]
@@ -64,6 +65,7 @@ class ThreadedDatabase:
     """
 
     def __init__(self, path: Path, *, broken: Callable[[Exception], None], readers: int = 2) -> None:
+        _warn_of_wal_reset_bug(driver().sqlite_version_info)
         self._broken = broken
         self._writer_engine = open_engine(path)
         self._reader_engine = open_engine(path, read_only=True)
@@ -123,20 +125,37 @@ class ThreadedDatabase:
         return group
 
     def _commit(self, connection: Connection, group: Sequence[_Job[Any]]) -> None:
-        """Commit the group together; if one job fails, each by itself, so that it fails alone."""
+        """Commit the group together; if that fails, each by itself, so that one fails alone."""
         try:
             with connection.begin():
                 for job in group:
-                    job.result = job.work(connection)
+                    _carry_out(connection, job, alone=len(group) == 1)
         except Exception as error:
             _leave_transaction(connection)
             if isinstance(error, DBAPIError) and trouble(error.orig) is Trouble.BROKEN:
                 self._broken(error)
             if len(group) > 1:
                 for job in group:
+                    job.error = None
                     self._commit(connection, [job])
             else:
                 group[0].error = _explained(error)
+
+
+def _carry_out(connection: Connection, job: _Job[Any], *, alone: bool) -> None:
+    """What a job raises in a group undoes that job and no other; what the disk says concerns them all."""
+    if alone:
+        job.result = job.work(connection)
+        return
+    run(connection, "SAVEPOINT job")
+    try:
+        job.result = job.work(connection)
+    except Exception as error:
+        if isinstance(error, DBAPIError) and trouble(error.orig) is not Trouble.OTHER:
+            raise
+        run(connection, "ROLLBACK TO job")
+        job.error = error
+    run(connection, "RELEASE job")
 
 
 def _leave_transaction(connection: Connection) -> None:
@@ -144,6 +163,15 @@ def _leave_transaction(connection: Connection) -> None:
     driver = connection.connection.driver_connection
     if driver is not None and driver.in_transaction:
         driver.execute("ROLLBACK")
+
+
+def _warn_of_wal_reset_bug(version: tuple[int, ...]) -> None:
+    if has_wal_reset_bug(version):
+        log.warning(
+            "SQLite %s can corrupt a database that two connections write or checkpoint; here one alone does. "
+            "Where there is a wheel of it, install pysqlite3.",
+            ".".join(map(str, version)),
+        )
 
 
 def _explained(error: Exception) -> Exception:

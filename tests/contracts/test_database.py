@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 
 import bank_service.tables
 from interbank.refusals import Reason, Refused
-from interbank.storage.database import MAX_GROUP, MAX_QUEUED, ThreadedDatabase
+from interbank.storage.database import MAX_GROUP, MAX_QUEUED, ThreadedDatabase, _warn_of_wal_reset_bug
 from interbank.storage.engine import open_engine
 from interbank.storage.sqlite import Trouble, append_only, driver, has_wal_reset_bug, trouble
 
@@ -129,6 +129,12 @@ def test_the_sqlite_of_this_environment_has_not_the_wal_reset_bug() -> None:
     assert [v for v in ((3, 44, 6), (3, 50, 7), (3, 51, 3), (3, 53, 4), (4, 0, 0)) if has_wal_reset_bug(v)] == []
 
 
+def test_a_sqlite_with_the_bug_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+    _warn_of_wal_reset_bug((3, 40, 1))
+    assert "3.40.1" in caplog.text
+    assert "pysqlite3" in caplog.text
+
+
 def test_a_file_that_does_not_exist_is_not_made(tmp_path: Path) -> None:
     with pytest.raises(DBAPIError):
         open_engine(tmp_path / "missing.db").connect()
@@ -206,6 +212,32 @@ async def test_a_refusal_in_a_group_reaches_its_caller_and_nobody_else(database:
         await refused
     assert (caught.value.reason, caught.value.field) == (Reason.ACCOUNT_FROZEN, "account")
     assert on_disk(path) == [1]
+
+
+async def test_one_refusal_does_not_cost_the_others_a_sync_each(
+    database: ThreadedDatabase, commits: list[str], path: Path
+) -> None:
+    with held_up(database):
+        failing = database.write(fail)
+        writes = [database.write(note(number)) for number in range(100)]
+    await asyncio.gather(*writes)
+    with pytest.raises(ArithmeticError):
+        await failing
+    assert commits == ["COMMIT", "COMMIT"]  # the one that held it up, and the hundred
+    assert len(on_disk(path)) == 100
+
+
+async def test_what_rests_on_a_write_that_is_undone_is_decided_anew(database: ThreadedDatabase) -> None:
+    """A job that sees what a predecessor in its group wrote must not be told so if the predecessor fails."""
+
+    def count(connection: Connection) -> int:
+        return int(connection.exec_driver_sql("SELECT count(*) FROM notes").scalar() or 0)
+
+    with held_up(database):
+        failing, counted = database.write(fail), database.write(count)
+    with pytest.raises(ArithmeticError):
+        await failing
+    assert await counted == 0
 
 
 async def test_the_writer_goes_on_after_a_failure(database: ThreadedDatabase, path: Path) -> None:

@@ -41,6 +41,17 @@ async def test_a_changed_password_ends_the_other_sessions_and_keeps_this_one(wor
     await Caller(world).login(alice.username, NEW_PASSWORD, "NORTH")
 
 
+async def test_a_session_that_a_changed_password_ends_leaves_no_grant_at_any_bank(world: World) -> None:
+    alice = await world.customer("alice", "NORTH", "SOUTH")
+    elsewhere = await Caller(world).login(alice.username, bank="NORTH")
+    await elsewhere.login(alice.username, bank="SOUTH")
+    assert world.grants_of(alice.username) == {"NORTH": 2, "SOUTH": 2}
+
+    await change(alice, PASSWORD, NEW_PASSWORD, bank="NORTH")
+
+    assert world.grants_of(alice.username) == {"NORTH": 1, "SOUTH": 1}
+
+
 async def test_a_password_is_changed_only_by_who_knows_the_old_one(world: World) -> None:
     alice = await world.customer("alice", "NORTH")
     with refused(Reason.WRONG_CREDENTIALS):

@@ -1,5 +1,6 @@
 """What is another customer's is as good as absent: the same words, the same bytes."""
 
+import contextlib
 from typing import Any
 
 import grpc
@@ -7,6 +8,7 @@ import pytest
 
 from interbank.refusals import Reason
 from interbank.rpc.status import from_rpc_error
+from interbank.storage.sqlite import driver
 from protos.v1 import bank_pb2, gateway_pb2, gateway_pb2_grpc, order_pb2
 from tests.refusing import refused
 from tests.world import Caller, World, an_order, money
@@ -21,6 +23,17 @@ async def told(caller: Caller, service: str, method: str, request: Any) -> tuple
         await (call.read() if method == "Watch" else call)
     error, refusal = caught.value, from_rpc_error(caught.value)
     return error.code(), error.details(), refusal.reason, refusal.hint, refusal.field, refusal.retry_after_ms
+
+
+async def test_the_journal_keeps_no_grant_of_a_payment_that_is_final(world: World) -> None:
+    alice = await world.customer("alice", "NORTH", cents=10_00)
+    bob = await world.customer("bob", "SOUTH")
+
+    paid = await alice.pay(alice.at("NORTH"), bob.named_at("SOUTH"), 1_00, "grant")
+
+    query = f"SELECT state, access FROM transfers WHERE transfer_id = x'{paid.transfer.transfer_id.hex()}'"
+    with contextlib.closing(driver().connect(f"file:{world.gateway.path}?mode=ro", uri=True)) as journal:
+        assert journal.execute(query).fetchall() == [("COMPLETED", b"")]
 
 
 async def test_another_customers_account_cannot_be_told_from_none(world: World) -> None:

@@ -46,6 +46,18 @@ async def test_a_session_ends_after_thirty_days_without_use_and_says_so(world: W
     assert caught.value.hint == f"interbank login --username {alice.username}"
 
 
+async def test_a_session_that_ended_by_time_leaves_no_grant_at_its_bank(world: World) -> None:
+    alice = await world.customer("alice", "NORTH")
+    assert world.grants_of(alice.username) == {"NORTH": 1}
+    world.clock.ahead_us += 31 * DAY_US
+
+    await world.gateway.server._grants.end_what_is_over()
+
+    assert world.grants_of(alice.username) == {}
+    with refused(Reason.SESSION_EXPIRED):
+        await asks(alice)
+
+
 async def test_a_session_that_is_used_ends_by_its_age_after_a_year(world: World) -> None:
     alice = await world.customer("alice", "NORTH")
     for _ in range(14):

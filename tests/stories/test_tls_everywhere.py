@@ -103,8 +103,11 @@ async def test_a_bank_is_who_its_certificate_says_wherever_it_says_it_is(world: 
 async def test_a_bank_that_gives_a_wrong_address_harms_only_itself(world: World) -> None:
     credentials = peer_credentials(world.bank_identity("SOUTH"))
     async with open_peer_channel(world.banks_port, credentials, name=GATEWAY_NAME) as channel:
-        for address in ("", "nowhere", "localhost:99999", "dns:///", "unix:/nowhere", "\x00", "é:1", "x" * 5000):
-            await join(channel, address)
+        for address in ("", "nowhere", "localhost:99999", "dns:///", "unix:/nowhere", "unix:nowhere:1", "\x00", "é:1",
+                        "x" * 5000, "a b:1", "localhost:0", "[::1", "vsock:2:1"):  # fmt: skip
+            with refused(Reason.ADDRESS_MALFORMED, field="address"):
+                await join(channel, address)
+        await join(channel, "localhost:1")
     await world.connected("NORTH")
     await world.stop_gateway()
     await world.start_gateway()
