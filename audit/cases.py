@@ -1,5 +1,6 @@
 """One transfer as journal, payer's bank and payee's bank have written it down. No input or output."""
 
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from audit.hashes import Cell
@@ -18,6 +19,19 @@ class Evidence(NamedTuple):
     outcome: str | None
     record_id: int | None
     chain_hash: bytes | None
+
+
+class Lost(NamedTuple):
+    """Records that a bank lost when it was restored from an old copy, both ends included, and the record that says so:
+    what others knew of them was written anew behind it."""
+
+    said_in: int
+    first: int
+    last: int
+
+    def holds(self, record_id: int) -> bool:
+        """Whether this record is among them."""
+        return self.first <= record_id <= self.last
 
 
 class JournalRow(NamedTuple):
@@ -42,6 +56,9 @@ class JournalRow(NamedTuple):
     credit_outcome: str | None
     credit_record_id: int | None
     credit_chain_hash: bytes | None
+    ending_outcome: str | None
+    ending_record_id: int | None
+    ending_chain_hash: bytes | None
 
     @property
     def order(self) -> Order:
@@ -49,11 +66,12 @@ class JournalRow(NamedTuple):
         return self[1:10]
 
     @property
-    def evidence(self) -> tuple[Evidence, Evidence]:
-        """The payer's bank's DEBITED, and the payee's bank's decision."""
+    def evidence(self) -> tuple[Evidence, Evidence, Evidence]:
+        """The payer's bank's DEBITED, the payee's bank's decision, and the payer's bank's last word."""
         return (
             Evidence(self.payer_bank, None, self.debit_record_id, self.debit_chain_hash),
             Evidence(self.payee_bank, self.credit_outcome, self.credit_record_id, self.credit_chain_hash),
+            Evidence(self.payer_bank, self.ending_outcome, self.ending_record_id, self.ending_chain_hash),
         )
 
 
@@ -117,7 +135,7 @@ class BankRow(NamedTuple):
 class Case(NamedTuple):
     """All rows of one transfer. `first` is the journal's row, or else that of any bank: what the order is taken from.
     `heads` has the last record of every bank whose file is there; `incomplete` names banks of which others have seen
-    more than that."""
+    more than that; `lost` are records of which a bank says itself that it lost them."""
 
     first: JournalRow | BankRow
     journal: JournalRow | None
@@ -125,6 +143,11 @@ class Case(NamedTuple):
     has_journal: bool
     heads: dict[str, int]
     incomplete: frozenset[str]
+    lost: Mapping[str, Sequence[Lost]]
+
+    def is_lost(self, bank: str, record_id: int) -> bool:
+        """Whether a bank says that it lost this record of its own, and was repaired."""
+        return any(lost.holds(record_id) for lost in self.lost.get(bank, ()))
 
     @property
     def in_one_bank(self) -> bool:

@@ -111,6 +111,9 @@ def _compared(across: Reconciled) -> Iterator[str]:
 
 def _not_visible(across: Reconciled) -> Iterator[str]:
     """What no check here can see. A history is safe from being rewritten up to the last record that others have."""
+    for bank, lost in ((bank, lost) for bank, those in sorted(across.seen.lost.items()) for lost in those):
+        lost_ones = f"its records {lost.first:,} to {lost.last:,}"
+        yield f"what {bank} did in {lost_ones} and nobody else knew of: they were lost, and it was restored from a copy"
     for bank, last in sorted(across.seen.last.items()):
         confirmed_until = across.seen.confirmed[bank]
         if confirmed_until < last:

@@ -16,6 +16,7 @@ class Kind(enum.Enum):
     SCALE_ALTERED = "the views of this file show amounts with a wrong number of decimals"
 
     # A bank's stream of records
+    LOST_RECORDS_DIFFER = "the list of lost records is not what the bank once said"
     RECORD_NUMBERS_HAVE_A_GAP = "records are missing"
     RECORD_HOLDS_NOT_ONE_THING = "a record must be exactly one outcome, conclusion or act"
     RECORD_KIND_DIFFERS = "a record is called otherwise than what it holds"

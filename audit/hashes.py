@@ -60,6 +60,7 @@ _ORDER_PREFIXES = {
         "DEPOSIT": "deposit",
         "WITHDRAW": "withdrawal",
         "ADD_MONEY": "money-added",
+        "COVER_SHORTFALL": "shortfall",
     }.items()
 }
 _ID_PREFIX = canonical("interbank/transfer/v1")

@@ -12,10 +12,12 @@ FINAL = frozenset({"COMPLETED", "REFUSED", "RETURNED", "CANCELLED"})
 
 _TRANSFERS = f"""
 SELECT journal_id, transfer_id, fingerprint, principal, state, reason, finished_at, debit_record_id, debit_chain_hash,
-       credit_outcome, credit_record_id, credit_chain_hash, suspended, {", ".join(ORDER_FIELDS)}
+       credit_outcome, credit_record_id, credit_chain_hash, ending_outcome, ending_record_id, ending_chain_hash,
+       suspended, {", ".join(ORDER_FIELDS)}
 FROM transfers ORDER BY journal_id
 """
 
+_ENDINGS = {"RETURNED": "RETURNED", "CANCELLED": "NOT_DEBITED"}
 _NOT_PAID = ("REFUSED", "CANCELLED", "FINGERPRINT_MISMATCH")
 
 
@@ -24,7 +26,7 @@ def check(connection: sqlite3.Connection) -> Iterator[Finding]:
     expected = 1
     for row in connection.execute(_TRANSFERS):
         journal_id, found_id, found_fingerprint, principal = row[:4]
-        order = row[13:]
+        order = row[16:]
         if journal_id != expected:
             yield gap(Kind.JOURNAL_NUMBERS_HAVE_A_GAP, "gateway", "journal row", expected, journal_id)
         expected = journal_id + 1
@@ -35,10 +37,10 @@ def check(connection: sqlite3.Connection) -> Iterator[Finding]:
             problem = Kind.TRANSFER_ID_WRONG, "its id is not that of its principal, key and fingerprint"
         if problem:
             yield Finding(problem[0], "gateway", short(found_id), problem[1], found_id.hex())
-        for message in _inconsistencies(*row[4:12], one_bank=order[0] == order[2]):
+        for message in _inconsistencies(*row[4:15], one_bank=order[0] == order[2]):
             yield Finding(Kind.JOURNAL_ROW_INCONSISTENT, "gateway", short(found_id), message, found_id.hex())
-        if row[12]:
-            yield Finding(Kind.TRANSFER_SUSPENDED, "gateway", short(found_id), f"suspended: {row[12]}", found_id.hex())
+        if row[15]:
+            yield Finding(Kind.TRANSFER_SUSPENDED, "gateway", short(found_id), f"suspended: {row[15]}", found_id.hex())
 
 
 def _inconsistencies(
@@ -50,12 +52,16 @@ def _inconsistencies(
     credit_outcome: str | None,
     credit_record: int | None,
     credit_hash: bytes | None,
+    ending: str | None,
+    ending_record: int | None,
+    ending_hash: bytes | None,
     *,
     one_bank: bool,
 ) -> Iterator[str]:
     if (state in FINAL) != (finished_at is not None):
         yield f"{state}, but {'with' if finished_at is not None else 'without'} a time of its end"
-    if (debit_record is None) != (debit_hash is None) or (credit_record is None) != (credit_hash is None):
+    evidence = (debit_record, debit_hash), (credit_record, credit_hash), (ending_record, ending_hash)
+    if any((record is None) != (chain_hash is None) for record, chain_hash in evidence):
         yield "half of an evidence: a record's number without its chain hash, or the reverse"
     if state in ("REFUSED", "RETURNED") and not reason:
         yield f"{state} without a reason"
@@ -65,6 +71,8 @@ def _inconsistencies(
     # A bank that is asked again long after it gave money back says so; then the journal has no other evidence.
     if state in ("RETURNING", "RETURNED") and credit_outcome not in _NOT_PAID and reason != "RETURNED_EARLIER":
         yield f"{state} on the evidence of {credit_outcome or 'nothing'}"
+    if state in _ENDINGS and ending != _ENDINGS[state]:
+        yield f"{state} on the word {ending or 'nothing'} of the payer's bank"
     if state in ("REFUSED", "CANCELLED") and credit_outcome in ("CREDITED", "BOOKED"):
         yield f"{state}, and the payee was credited"
     if state == "DEBITED" and debit_record is None:

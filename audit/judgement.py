@@ -205,7 +205,10 @@ def rewritten(case: Case) -> Iterator[tuple[str, Position]]:
 
 
 def _named_in_files(case: Case) -> Iterator[tuple[str, Evidence]]:
-    """Evidence that a file must hold. What lies behind its end is said once, for the whole file."""
+    """Evidence that a file must hold. What lies behind its end is said once, for the whole file; what a bank says it
+    lost stands there anew, under another number."""
     for says, named in claims(case):
-        if named.bank and named.record_id and named.record_id <= case.heads.get(named.bank, 0):
+        if not (named.bank and named.record_id) or case.is_lost(named.bank, named.record_id):
+            continue
+        if named.record_id <= case.heads.get(named.bank, 0):
             yield says, named

@@ -12,7 +12,7 @@ from audit.witnesses import Seen
 
 _ORDER = ", ".join(f"o.{column}" for column in ORDER_FIELDS)
 
-# Cash in and out of one bank is no business of the journal's: those outcomes are left out.
+# Cash in and out of one bank, and what a repair covered, are no business of the journal's: they are left out.
 _AT_BANK = f"""
 SELECT o.transfer_id, {_ORDER}, o.fingerprint, o.principal,
        o.record_id, r.chain_hash, r.recorded_at, o.outcome, e.amount,
@@ -22,11 +22,12 @@ SELECT o.transfer_id, {_ORDER}, o.fingerprint, o.principal,
 FROM outcomes o LEFT JOIN records r ON r.record_id = o.record_id LEFT JOIN entries e ON e.record_id = o.record_id
 LEFT JOIN conclusions c ON c.transfer_id = o.transfer_id
 LEFT JOIN records d ON d.record_id = c.record_id LEFT JOIN entries b ON b.record_id = c.record_id
-WHERE o.instruction NOT IN ('DEPOSIT', 'WITHDRAW', 'ADD_MONEY') {{only}} ORDER BY o.transfer_id
+WHERE o.instruction NOT IN ('DEPOSIT', 'WITHDRAW', 'ADD_MONEY', 'COVER_SHORTFALL') {{only}} ORDER BY o.transfer_id
 """
 _IN_JOURNAL = f"""
 SELECT o.transfer_id, {_ORDER}, o.fingerprint, o.principal, o.state, o.reason,
-       o.debit_record_id, o.debit_chain_hash, o.credit_outcome, o.credit_record_id, o.credit_chain_hash
+       o.debit_record_id, o.debit_chain_hash, o.credit_outcome, o.credit_record_id, o.credit_chain_hash,
+       o.ending_outcome, o.ending_record_id, o.ending_chain_hash
 FROM transfers o WHERE 1 {{only}} ORDER BY o.transfer_id
 """
 
@@ -44,7 +45,7 @@ def cases(files: Files, seen: Seen, only: bytes | None = None) -> Iterator[Case]
             else:
                 journal = row
         first = journal or next(iter(banks.values()))
-        yield Case(first, journal, banks, has_journal, seen.last, incomplete)
+        yield Case(first, journal, banks, has_journal, seen.last, incomplete, seen.lost)
 
 
 _Row = tuple[str, JournalRow | BankRow]

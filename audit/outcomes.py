@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from audit.findings import Finding, Kind, short
 from audit.ledger import Money, account_name
 
-# From which account to which each answer moves money; no accounts where it moves none. A repair after a restored backup
-# takes from the recovery account (-3) what the customer no longer has.
+# From which account to which each answer moves money; no accounts where it moves none. What a repair covers is ordered
+# from the recovery account.
 _ENTRIES = """
 WITH answers AS (
     SELECT record_id, transfer_id, instruction || ' ' || outcome AS answer, amount,
@@ -29,7 +29,7 @@ SELECT a.record_id, a.transfer_id, a.answer, a.amount, a.from_account, a.to_acco
 FROM answers a LEFT JOIN entries e ON e.record_id = a.record_id
 WHERE (a.from_account IS NULL) <> (e.entry_id IS NULL)
    OR e.transfer_id <> a.transfer_id OR e.amount <> a.amount OR e.credit_account <> a.to_account
-   OR e.debit_account NOT IN (a.from_account, -3)
+   OR e.debit_account <> a.from_account
 ORDER BY a.record_id
 """
 

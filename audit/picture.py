@@ -18,6 +18,7 @@ _NAMES = {
     "DEPOSIT": "Deposit",
     "WITHDRAW": "Withdraw",
     "ADD_MONEY": "AddMoney",
+    "COVER_SHORTFALL": "CoverShortfall",
 }
 
 

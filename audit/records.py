@@ -6,10 +6,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from audit.amounts import moment
+from audit.cases import Lost
 from audit.chain import Chain
 from audit.findings import Finding, Kind, short
 from audit.hashes import encoded, fingerprint, transfer_id
 from audit.schema import columns
+from audit.witnesses import lost_records
 
 
 def _as_bytes(names: Iterable[str]) -> str:
@@ -48,9 +50,10 @@ WHERE NOT EXISTS (SELECT 1 FROM records r WHERE r.record_id = t.record_id) ORDER
 def check(connection: sqlite3.Connection, where: str) -> Iterator[Finding]:
     """Everything that is wrong with the stream."""
     chain, expected, latest = Chain(where), 1, 0
+    said = {lost.said_in: lost for lost in lost_records(connection)}
     for row in connection.execute(_RECORDS):
         record_id, recorded_at, chain_hash, things = row[:_AT_RECORD]
-        if record_id != expected:
+        if record_id != expected and not _said_to_be_lost(said.get(record_id), expected, record_id):
             yield gap(Kind.RECORD_NUMBERS_HAVE_A_GAP, where, "record", expected, record_id)
         if recorded_at < latest:
             message = f"was written at {moment(recorded_at)}, the one before it at {moment(latest)}"
@@ -59,6 +62,9 @@ def check(connection: sqlite3.Connection, where: str) -> Iterator[Finding]:
         if things != 1:
             message = f"holds {things or 'nothing'}"
             yield Finding(Kind.RECORD_HOLDS_NOT_ONE_THING, where, f"record {record_id}", message)
+        if (lost := said.get(record_id)) and not _says(lost, row):
+            message = f"says nothing of records {lost.first} to {lost.last}, which are listed as lost"
+            yield Finding(Kind.LOST_RECORDS_DIFFER, where, f"record {record_id}", message)
         kind, held, fields = _fields(row)
         if things and held != kind:
             message = f"is called {kind.decode()} and holds {held.decode()}"
@@ -72,6 +78,18 @@ def check(connection: sqlite3.Connection, where: str) -> Iterator[Finding]:
         for (record_id,) in connection.execute(_OUTSIDE.format(table=table)):
             message = f"a row of {table} names it, and it does not exist"
             yield Finding(Kind.CONTENT_WITHOUT_RECORD, where, f"record {record_id}", message)
+
+
+def _said_to_be_lost(lost: Lost | None, expected: int, found: int) -> bool:
+    """Whether a gap before a record is the one of which that record tells."""
+    return lost is not None and lost.first <= expected and lost.last == found - 1
+
+
+def _says(lost: Lost, row: Sequence[Any]) -> bool:
+    """Whether the act at that record, which stands in the chain, tells of these very records."""
+    which = f"records {lost.first} to {lost.last} lost," if lost.last > lost.first else f"record {lost.first} lost,"
+    act, detail = row[_AT_ACT], row[_AT_ENTRY - 1]
+    return act == b"RESTORED" and (detail or b"").startswith(which.encode())
 
 
 def _fields(row: Sequence[Any]) -> tuple[bytes, bytes, Sequence[bytes | None]]:

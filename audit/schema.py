@@ -30,6 +30,7 @@ TABLES = {
         "entries": "entry_id INTEGER, record_id INTEGER, transfer_id BLOB, debit_account INTEGER, "
         "credit_account INTEGER, amount INTEGER, debit_balance_after INTEGER, credit_balance_after INTEGER",
         "acts": "record_id INTEGER, act TEXT, account INTEGER, username TEXT, actor TEXT, detail TEXT",
+        "lost_records": "record_id INTEGER, first_lost INTEGER, last_lost INTEGER",
         "open_debits": "record_id INTEGER, transfer_id BLOB, account INTEGER",
         "counterpart_heads": "bank TEXT, record_id INTEGER, chain_hash BLOB",
     },
@@ -41,7 +42,8 @@ TABLES = {
         "transfers": "journal_id INTEGER, transfer_id BLOB, state TEXT, reason TEXT, fingerprint BLOB, "
         f"principal TEXT, idempotency_key TEXT, {_ORDER}, access BLOB, actor TEXT, patient INTEGER, "
         "accepted_at INTEGER, finished_at INTEGER, debit_record_id INTEGER, debit_chain_hash BLOB, "
-        "credit_outcome TEXT, credit_record_id INTEGER, credit_chain_hash BLOB, suspended TEXT",
+        "credit_outcome TEXT, credit_record_id INTEGER, credit_chain_hash BLOB, ending_outcome TEXT, "
+        "ending_record_id INTEGER, ending_chain_hash BLOB, suspended TEXT",
     },
 }
 """The tables that are checked, with their columns in order. The others hold passwords, sessions and the directory of
@@ -50,7 +52,7 @@ customers; a forged row there moves no money, and no check here would see it."""
 _TRIGGERS = {
     "bank": tuple(
         f"{table}_no_{verb}"
-        for table in ("records", "outcomes", "conclusions", "entries", "acts")
+        for table in ("records", "outcomes", "conclusions", "entries", "acts", "lost_records")
         for verb in ("update", "delete")
     ),
     "gateway": ("transfers_no_delete", "transfers_final_stays", "transfers_order_stays"),

@@ -4,15 +4,19 @@ A position is a record's number and the chain hash there. The gateway keeps the 
 every bank keeps those that came to it as evidence; and every row that names evidence is a position too.
 """
 
+import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from audit.cases import Lost
 from audit.files import Files, OpenFile
 from audit.findings import Finding, Kind
 
 _IN_JOURNAL = """
 SELECT bank, head_record_id, head_chain_hash FROM banks WHERE head_record_id > 0
 UNION SELECT payer_bank, max(debit_record_id), debit_chain_hash FROM transfers WHERE debit_record_id > 0
+GROUP BY payer_bank
+UNION SELECT payer_bank, max(ending_record_id), ending_chain_hash FROM transfers WHERE ending_record_id > 0
 GROUP BY payer_bank
 UNION SELECT payee_bank, max(credit_record_id), credit_chain_hash FROM transfers WHERE credit_record_id > 0
 GROUP BY payee_bank
@@ -37,17 +41,21 @@ class Position:
 @dataclass(frozen=True, slots=True)
 class Seen:
     """What the files say of each bank: its last record; the last one that another file confirms (0 if none does); the
-    highest that others have and the file lacks; and those that others have otherwise."""
+    highest that others have and the file lacks; those that others have otherwise; those that a bank says it lost."""
 
     last: dict[str, int]
     confirmed: dict[str, int]
     incomplete: dict[str, Position]
     rewritten: dict[str, list[Position]]
+    lost: dict[str, tuple[Lost, ...]]
 
 
 def compare(files: Files) -> Seen:
     """Compare every position that any file has of a bank with that bank's own file."""
-    seen = Seen({name: _last_record(bank) for name, bank in files.banks.items()}, dict.fromkeys(files.banks, 0), {}, {})
+    lost = {name: lost_records(bank.connection) for name, bank in files.banks.items()}
+    seen = Seen(
+        {name: _last_record(bank) for name, bank in files.banks.items()}, dict.fromkeys(files.banks, 0), {}, {}, lost
+    )
     for witness, name, record_id, chain_hash in _positions(files):
         bank = files.banks.get(name)
         if bank is None:
@@ -58,7 +66,7 @@ def compare(files: Files) -> Seen:
             seen.incomplete[name] = max(highest, position, key=lambda one: one.record_id)
         elif _chain_hash(bank, record_id) == chain_hash:
             seen.confirmed[name] = max(seen.confirmed[name], record_id)
-        else:
+        elif not any(gone.holds(record_id) for gone in lost[name]):
             seen.rewritten.setdefault(name, []).append(position)
     return seen
 
@@ -78,6 +86,12 @@ def _positions(files: Files) -> Iterator[tuple[str, str, int, bytes]]:
         statement = _IN_JOURNAL if file.service == "gateway" else _IN_BANK
         for bank, record_id, chain_hash in file.connection.execute(statement):
             yield file.name, bank, record_id, chain_hash
+
+
+def lost_records(connection: sqlite3.Connection) -> tuple[Lost, ...]:
+    """What a bank says of its own records that it lost."""
+    statement = "SELECT record_id, first_lost, last_lost FROM lost_records ORDER BY record_id"
+    return tuple(map(Lost._make, connection.execute(statement)))
 
 
 def _last_record(bank: OpenFile) -> int:

@@ -27,6 +27,8 @@ def admit(instruction: Instruction, bank: str) -> None:
     the evidence its kind needs. Raises Refused(INSTRUCTION_MALFORMED)."""
     if len(instruction.transfer_id) != 16 or len(instruction.fingerprint) != 32:
         raise _malformed("transfer_id", "transfer id or fingerprint has a wrong length")
+    if instruction.kind is InstructionKind.COVER_SHORTFALL:
+        raise _malformed("kind", "a shortfall is covered by the bank itself")
     if instruction.kind is InstructionKind.SETTLE:
         _admit_evidence(instruction)
         return  # it names a debit that this bank has, order and all

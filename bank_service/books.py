@@ -14,7 +14,7 @@ from interbank.values import value
 CASH, CLEARING, RECOVERY = -1, -2, -3
 INTERNAL_ACCOUNTS = {CASH: "cash", CLEARING: "clearing", RECOVERY: "recovery"}
 """Internal accounts by number. Cash: what was put in from outside, never above zero. Clearing: money on its way to or
-from other banks. Recovery: what a repair after a restored backup could not take back, never above zero."""
+from other banks. Recovery: what a repair could not take from accounts that have less than before, never above zero."""
 
 BANK_ACCOUNT = 0
 """The bank's own account, in the operator's name."""
@@ -134,6 +134,10 @@ class Book:
         self.gathered.moved.update((debit_account, credit_account))
         self.last_entry_id += 1
         return Entry(self.last_entry_id, debit_account, credit_account, minor_units, debited.balance, credited.balance)
+
+    def skip_to(self, record_id: int) -> None:
+        """Number the next record after this one, because records up to it were lost. The chain goes on."""
+        self.head = Head(max(self.head.record_id, record_id), self.head.chain_hash)
 
     def decide(
         self, instruction: Instruction, kind: OutcomeKind, *, reason: str = "", entry: Entry | None = None

@@ -4,10 +4,11 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, insert, select
 
 from bank_service.admission import admit
 from bank_service.books import BANK_ACCOUNT, INTERNAL_ACCOUNTS, OPERATOR, Account
+from bank_service.epochs import fence
 from bank_service.ledger import payee_refusal, post
 from bank_service.settings import BankSettings
 from bank_service.standing import Standing
@@ -76,7 +77,7 @@ class Bank:
         # The standing changes before the commit, but only to end what it allowed: if the commit fails, nobody knows the
         # new session, and the gateway opens another.
         def begin(connection: Connection) -> Head | None:
-            _fence(connection, epoch, instance)
+            fence(connection, epoch, instance)
             if not all(has_record(connection, head) for head in known_heads):
                 self._standing.quarantine()
                 return None
@@ -145,14 +146,3 @@ class Bank:
         own = Account(BANK_ACCOUNT, "customer", OPERATOR, currency, "OPEN", 0)
         book.open_account(own, actor="founding")
         store(connection, book)
-
-
-def _fence(connection: Connection, epoch: int, instance: bytes) -> None:
-    """Let no older gateway in any more. The same epoch is let in again only for the very process that took it."""
-    seen = connection.execute(select(gateway_epoch.c.epoch, gateway_epoch.c.instance)).first()
-    if seen is None:
-        connection.execute(insert(gateway_epoch).values(only_row=1, epoch=epoch, instance=instance))
-    elif epoch > seen.epoch:
-        connection.execute(update(gateway_epoch).values(epoch=epoch, instance=instance))
-    elif (epoch, instance) != (seen.epoch, seen.instance):
-        raise Refused(Reason.EPOCH_SUPERSEDED, f"epoch {epoch} is over: a gateway with epoch {seen.epoch} was here")

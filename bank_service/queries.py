@@ -108,6 +108,7 @@ def statement(connection: Connection, account: int, *, before: int, limit: int) 
                 (outcomes.c.instruction == "DEPOSIT", "DEPOSIT"),
                 (outcomes.c.instruction == "WITHDRAW", "WITHDRAWAL"),
                 (outcomes.c.instruction == "ADD_MONEY", "MONEY_ADDED"),
+                (outcomes.c.instruction == "COVER_SHORTFALL", "SHORTFALL_COVERED"),
                 else_=records.c.kind,
             ),
             outcomes.c.transfer_id,
@@ -189,7 +190,7 @@ _ORDER_COLUMNS = (
 
 
 _debited = outcomes.alias("debited")
-_PAYEES = outcomes.c.instruction.in_(("CREDIT", "CANCEL_CREDIT", "DEPOSIT", "ADD_MONEY"))
+_PAYEES = outcomes.c.instruction.in_(("CREDIT", "CANCEL_CREDIT", "DEPOSIT", "ADD_MONEY", "COVER_SHORTFALL"))
 """Instructions that concern the payee's account here."""
 
 

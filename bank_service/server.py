@@ -6,6 +6,7 @@ from bank_service.account_acts import AccountActs
 from bank_service.credentials import Credentials
 from bank_service.joining import keep_joined
 from bank_service.operations import Bank
+from bank_service.repair import Repair
 from bank_service.servicer import BankServicer
 from bank_service.settings import BankSettings
 from bank_service.standing import Standing
@@ -65,6 +66,7 @@ class BankServer:
             self._bank,
             AccountActs(settings, around.database, around.clock, self._standing),
             Credentials(settings, around.database, around.passwords, around.clock, around.entropy, self._standing),
+            Repair(settings, around.database, around.clock, self._standing),
             around.passwords,
             around.database,
             around.clock,

@@ -4,14 +4,24 @@ from bank_service import queries
 from bank_service.account_acts import AccountActs, NewAccount
 from bank_service.credentials import Credentials
 from bank_service.operations import Bank, PayeeToCheck
+from bank_service.repair import Gatekeeping, Repair
 from bank_service.settings import BankSettings
+from bank_service.witnessing import list_witnessed
 from interbank.clock import Clock
 from interbank.instruction_log import InstructionLog
 from interbank.orders import MAX_ORDERS, check_password
 from interbank.passwords import Passwords
 from interbank.refusals import Reason, Refused
 from interbank.rpc.interceptor import Context
-from interbank.rpc.translate import head_from, head_message, instruction_from, write_order, write_outcome
+from interbank.rpc.translate import (
+    head_from,
+    head_message,
+    instruction_from,
+    known_outcome_from,
+    write_known_outcome,
+    write_order,
+    write_outcome,
+)
 from interbank.storage.database import Database
 from protos.v1 import bank_pb2, bank_pb2_grpc, money_pb2
 
@@ -28,6 +38,7 @@ class BankServicer(bank_pb2_grpc.BankServiceServicer):
         bank: Bank,
         acts: AccountActs,
         credentials: Credentials,
+        repair: Repair,
         passwords: Passwords,
         database: Database,
         clock: Clock,
@@ -37,6 +48,7 @@ class BankServicer(bank_pb2_grpc.BankServiceServicer):
         self._bank = bank
         self._acts = acts
         self._credentials = credentials
+        self._repair = repair
         self._passwords = passwords
         self._database = database
         self._clock = clock
@@ -100,6 +112,40 @@ class BankServicer(bank_pb2_grpc.BankServiceServicer):
             )
             write_order(row.order, debit.order)
         return response
+
+    async def ListWitnessed(
+        self, request: bank_pb2.ListWitnessedRequest, context: Context
+    ) -> bank_pb2.ListWitnessedResponse:
+        """See bank.proto."""
+        limit = _page(request.page_size, MAX_ORDERS)
+        rows = await self._database.read(
+            lambda connection: list_witnessed(
+                connection,
+                self._settings.bank,
+                request.bank,
+                above=request.above_record_id,
+                after=request.after_record_id,
+                limit=limit,
+            )
+        )
+        response = bank_pb2.ListWitnessedResponse(next_record_id=rows[-1][0] if len(rows) == limit else 0)
+        for _, known in rows:
+            write_known_outcome(known, response.outcomes.add())
+        return response
+
+    async def Restore(self, request: bank_pb2.RestoreRequest, context: Context) -> bank_pb2.RestoreResponse:
+        """See bank.proto."""
+        if len(request.outcomes) > MAX_ORDERS:
+            raise Refused(Reason.TOO_MANY_ITEMS, field="outcomes")
+        heads = [head_from(head) for head in request.known_heads]
+        restored = await self._repair.take(
+            Gatekeeping(request.epoch, request.instance, heads, request.agreed_record_id),
+            request.attempt,
+            request.page,
+            [known_outcome_from(message) for message in request.outcomes],
+            last=request.last,
+        )
+        return bank_pb2.RestoreResponse(restored=restored)
 
     async def ListRecords(self, request: bank_pb2.ListRecordsRequest, context: Context) -> bank_pb2.ListRecordsResponse:
         """See bank.proto."""

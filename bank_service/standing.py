@@ -27,6 +27,11 @@ class Standing:
         """Serve nobody: this bank lacks a record that others have seen."""
         self._session, self._quarantined = None, True
 
+    def require_quarantined(self) -> None:
+        """Refuse to be repaired while nothing is known to be lacking: NOT_QUARANTINED."""
+        if not self._quarantined:
+            raise Refused(Reason.NOT_QUARANTINED)
+
     def require(self, session_id: bytes) -> None:
         """Refuse what does not come from the present session: SESSION_SUPERSEDED."""
         if self._session is None or session_id != self._session:

@@ -19,6 +19,7 @@ from bank_service.tables import (
     counterpart_heads,
     entries,
     grants,
+    lost_records,
     open_debits,
     outcomes,
     records,
@@ -219,8 +220,14 @@ def counterpart_positions(connection: Connection) -> dict[str, Head]:
 
 
 def has_record(connection: Connection, head: Head) -> bool:
-    """Whether this bank's stream has that record with that chain hash."""
+    """Whether this bank's stream has that record with that chain hash, or was repaired for the lack of it."""
     if head.record_id == 0:
         return True
     found = connection.execute(select(records.c.chain_hash).where(records.c.record_id == head.record_id)).scalar()
-    return found == head.chain_hash
+    return found == head.chain_hash or _is_lost(connection, head.record_id)
+
+
+def _is_lost(connection: Connection, record_id: int) -> bool:
+    """Whether a record is among those that are known to be lost: what others knew of them was written back."""
+    lost = (lost_records.c.first_lost <= record_id) & (record_id <= lost_records.c.last_lost)
+    return connection.execute(select(lost_records.c.record_id).where(lost)).first() is not None

@@ -1,8 +1,8 @@
 """A bank's schema: what it keeps, and the rules that the database itself enforces.
 
-Append-only (triggers in `views.py`): records, outcomes, conclusions, entries, acts. Accounts and open debits are
-present state that can be worked out from them; credentials and grants are as they are now, and acts say when they
-changed.
+Append-only (triggers in `views.py`): records, outcomes, conclusions, entries, acts, lost_records. Accounts and open
+debits are present state that can be worked out from them; credentials and grants are as they are now, and acts say when
+they changed.
 """
 
 from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, MetaData, Table, text
@@ -112,6 +112,7 @@ outcomes = _table(
         " OR (instruction = 'CREDIT' AND outcome IN ('CREDITED', 'REFUSED'))"
         " OR (instruction IN ('BOOK_TRANSFER', 'DEPOSIT', 'WITHDRAW', 'ADD_MONEY')"
         "     AND outcome IN ('BOOKED', 'REFUSED'))"
+        " OR (instruction = 'COVER_SHORTFALL' AND outcome = 'BOOKED')"
         " OR (instruction = 'CANCEL_CREDIT' AND outcome = 'CANCELLED')"
         " OR (instruction = 'RETURN_DEBIT' AND outcome = 'NOT_DEBITED')",
         name="outcome_answers_instruction",
@@ -175,6 +176,16 @@ acts = _table(
     Column("detail", Str, nullable=False),
 )
 """What was done that moved no money: accounts opened, frozen, closed; passwords set; grants opened and ended."""
+
+lost_records = _table(
+    "lost_records",
+    Column("record_id", Int64, ForeignKey("records.record_id"), primary_key=True),
+    Column("first_lost", Int64, nullable=False),
+    Column("last_lost", Int64, nullable=False),
+    CheckConstraint("first_lost BETWEEN 1 AND last_lost AND last_lost < record_id", name="lost_before_it_was_said"),
+)
+"""Records that others have seen and that these books lack since they were restored from an old copy; `record_id` is
+that of the act that says so. What others knew of them was written back behind it."""
 
 open_debits = _table(
     "open_debits",

@@ -9,12 +9,12 @@ from interbank.storage.sqlite import append_only, decimal_amount, iso_time
 
 TRIGGERS: dict[str, str] = {
     name: sql
-    for table in ("records", "outcomes", "conclusions", "entries", "acts")
+    for table in ("records", "outcomes", "conclusions", "entries", "acts", "lost_records")
     for name, sql in append_only(table).items()
 }
 
 _KIND = """CASE o.instruction WHEN 'DEPOSIT' THEN 'DEPOSIT' WHEN 'WITHDRAW' THEN 'WITHDRAWAL'
-       WHEN 'ADD_MONEY' THEN 'MONEY_ADDED' ELSE r.kind END"""
+       WHEN 'ADD_MONEY' THEN 'MONEY_ADDED' WHEN 'COVER_SHORTFALL' THEN 'SHORTFALL_COVERED' ELSE r.kind END"""
 
 
 def _account_name(column: str) -> str:
@@ -70,7 +70,8 @@ FROM (SELECT record_id, transfer_id, instruction, outcome, reason, evidence_bank
 JOIN records r ON r.record_id = d.record_id JOIN outcomes o ON o.transfer_id = d.transfer_id
 LEFT JOIN currencies c ON c.currency = o.currency""",
     "v_acts": f"""CREATE VIEW v_acts AS
-SELECT r.record_id, {iso_time("r.recorded_at")} AS recorded_at, a.act, {_account_name("a.account")} AS account,
+SELECT r.record_id, {iso_time("r.recorded_at")} AS recorded_at, a.act,
+       coalesce({_account_name("a.account")}, '') AS account,
        coalesce(a.username, '') AS username, a.actor, a.detail
 FROM acts a JOIN records r ON r.record_id = a.record_id""",
     "v_about": f"""CREATE VIEW v_about AS

@@ -89,6 +89,16 @@ class BankPort(Protocol):
         ...
 
 
+async def list_all_open(port: BankPort) -> list[OpenDebit]:
+    """Every open debit of a bank, oldest first. Raises Unknown or Refused."""
+    found: list[OpenDebit] = []
+    more = True
+    while more:
+        page, more = await port.list_open(found[-1].debit.head.record_id if found else 0)
+        found.extend(page)
+    return found
+
+
 class GrpcBankPort:
     """A BankPort over one gRPC channel, kept for as long as the bank stays where it is."""
 

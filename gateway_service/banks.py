@@ -11,7 +11,7 @@ import random
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from gateway_service.bank_port import DEADLINE, BankDescription, BankPort, OpenDebit, Unknown
+from gateway_service.bank_port import DEADLINE, BankDescription, BankPort, OpenDebit, Unknown, list_all_open
 from gateway_service.fencing import Fence
 from gateway_service.line import Asked, Line
 from gateway_service.transfer import Transfer, instruction
@@ -58,6 +58,14 @@ class Listener(Protocol):
         ...
 
 
+class Repairs(Protocol):
+    """Who repairs a bank that lacks records."""
+
+    async def restore(self, bank: str, port: BankPort) -> int:
+        """Write back into it what others know; returns how many outcomes. Raises Unknown or Refused."""
+        ...
+
+
 class Link:
     """The gateway's side of one bank."""
 
@@ -67,6 +75,7 @@ class Link:
         connect: Callable[[str], BankPort],
         fence: Fence,
         listener: Listener,
+        repairs: Repairs,
         clock: Clock,
         chance: random.Random,
         instruction_log: InstructionLog,
@@ -82,6 +91,7 @@ class Link:
         self._connect = connect
         self._fence = fence
         self._listener = listener
+        self._repairs = repairs
         self._clock = clock
         self._chance = chance
         self._log = instruction_log
@@ -152,6 +162,12 @@ class Link:
         self._fence.described(description)
         return description
 
+    async def open_debits(self) -> list[OpenDebit]:
+        """What the bank holds to be open. Raises Unknown or Refused."""
+        if self._port is None:
+            raise Unknown("it has not joined yet")
+        return await list_all_open(self._port)
+
     async def call(self, method: str, request: Any, *, deadline: float = DEADLINE) -> Any:
         """Ask the bank something that moves no money on the path of a payment.
 
@@ -201,6 +217,8 @@ class Link:
                 self._became(LinkStatus.DOWN, unknown.cause)
             except Refused as refused:
                 self._refused(refused)
+                if refused.reason is Reason.BANK_QUARANTINED:
+                    await self._repair()
             except Exception:
                 log.exception("%s: a fault of ours; its transfers are asked for again", self.bank)
                 self._became(LinkStatus.DOWN, "a fault in the gateway")
@@ -295,6 +313,23 @@ class Link:
             log.error("%s refused: %s %s", self.bank, refused.reason.name, refused.message)
             self._became(LinkStatus.DOWN, refused.message)
 
+    async def _repair(self) -> None:
+        """Write back what the bank lacks; it is tried again later if somebody is missing who may know of it, and never
+        if outcomes contradict each other, until a human has looked."""
+        self.first_try.set()
+        await self._fence.driving.wait()
+        assert self._port is not None  # noqa: S101  it was asked a moment ago
+        try:
+            await self._repairs.restore(self.bank, self._port)
+        except Unknown as unknown:
+            self._became(LinkStatus.QUARANTINED, unknown.cause)
+            self._pause = LONGEST_PAUSE
+        except Refused as refused:
+            log.error("%s cannot be repaired: %s %s", self.bank, refused.reason.name, refused.message)  # noqa: TRY400
+            self._became(LinkStatus.QUARANTINED, refused.message)
+        else:
+            self._pause = FIRST_PAUSE
+
     async def _rest(self) -> None:
         """Pause before the next try; a bank that joins meanwhile is tried at once."""
         self._session = None
@@ -307,12 +342,9 @@ class Link:
 
     async def _ask_for_open_debits(self) -> None:
         assert self._port is not None  # noqa: S101  the caller looked
-        after, more = 0, True
-        while more:
-            debits, more = await self._port.list_open(after)
-            if debits:
-                after = debits[-1].debit.head.record_id
-                await self._listener.open_debits(self.bank, debits)
+        debits = await list_all_open(self._port)
+        if debits:
+            await self._listener.open_debits(self.bank, debits)
         self._question_at = self._clock.monotonic() + self._chance.uniform(0.8, 1.2) * QUESTION_EVERY
 
     def _became(self, status: LinkStatus, cause: str) -> None:

@@ -21,6 +21,10 @@ GENERATION = 2**20
 """What a new journal is ahead of every epoch of the one before, however many starts some bank has missed."""
 
 
+MAX_RECORD = 2**53
+"""Beyond any record that a bank will ever write. A position that is claimed can make a bank go on above it."""
+
+
 class Fence:
     """This process' epoch, and every position of a bank that it or another bank has seen."""
 
@@ -73,6 +77,8 @@ class Fence:
         return unsaved
 
     def _witness(self, bank: str, witness: str, head: Head) -> bool:
+        if head.record_id > MAX_RECORD:
+            return False  # no bank got there; its rival says so
         by_witness = self._seen.setdefault(bank, {})
         seen = by_witness.get(witness)
         if seen is not None and seen.record_id >= head.record_id:

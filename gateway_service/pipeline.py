@@ -56,6 +56,10 @@ class Pipeline:
         """A transfer that is on its way."""
         return self._underway.get(transfer_id)
 
+    def underway(self) -> list[Transfer]:
+        """Every transfer that is not final, as it stands now: further, perhaps, than the journal says."""
+        return [underway.transfer for underway in self._underway.values()]
+
     @property
     def moving(self) -> int:
         """See banks.Listener."""

@@ -16,6 +16,7 @@ from gateway_service.fencing import Fence
 from gateway_service.grants import Grants
 from gateway_service.pipeline import Pipeline
 from gateway_service.rendering import Rendering
+from gateway_service.repair import Repair
 from gateway_service.servicers.accounts import AccountServicer
 from gateway_service.servicers.admin import AdminServicer
 from gateway_service.servicers.network import NetworkServicer
@@ -60,6 +61,9 @@ class GatewayServer:
         self._superseded: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._fence = Fence(database, around.entropy(16), self._stop_for_good)
         self._pipeline = Pipeline(database, lambda: self._directory, self._fence, clock)
+        self._repair = Repair(
+            database, self._fence, lambda: self._directory.links, self._pipeline.underway, around.entropy
+        )
         self._directory = Directory(database, self._fence, clock, self._new_link)
         self._sessions = Sessions(database, around.passwords, clock, around.entropy, idle_limit_days=idle_limit_days)
         self._grants = Grants(self._sessions, self._directory)
@@ -125,6 +129,7 @@ class GatewayServer:
             lambda address: self._connect(bank, address),
             self._fence,
             self._pipeline,
+            self._repair,
             around.clock,
             around.chance,
             around.log,

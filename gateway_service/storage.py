@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, func, select, text, tuple_, update
+from sqlalchemy import Connection, Select, bindparam, func, select, text, tuple_, union, update
 
 from gateway_service.tables import banks, transfers
 from gateway_service.transfer import State, Transfer
@@ -36,6 +36,9 @@ _COLUMNS = (
     transfers.c.credit_outcome,
     transfers.c.credit_record_id,
     transfers.c.credit_chain_hash,
+    transfers.c.ending_outcome,
+    transfers.c.ending_record_id,
+    transfers.c.ending_chain_hash,
     transfers.c.finished_at,
     transfers.c.suspended,
     transfers.c.journal_id,
@@ -57,6 +60,9 @@ _SAVED = (
     transfers.c.credit_outcome,
     transfers.c.credit_record_id,
     transfers.c.credit_chain_hash,
+    transfers.c.ending_outcome,
+    transfers.c.ending_record_id,
+    transfers.c.ending_chain_hash,
 )
 _SUSPEND = update(transfers).where(transfers.c.transfer_id == bindparam("id")).values(suspended=bindparam("cause"))
 _SEE_HEAD = Statement(
@@ -107,6 +113,26 @@ def list_transfers(
     return [(row.journal_id, _transfer(row)) for row in connection.execute(query)]
 
 
+def heads_in_journal(connection: Connection, bank: str) -> list[Head]:
+    """Every position of a bank at which a transfer's outcome stands, lowest first."""
+    sides = (
+        (transfers.c.payer_bank, transfers.c.debit_record_id, transfers.c.debit_chain_hash),
+        (transfers.c.payee_bank, transfers.c.credit_record_id, transfers.c.credit_chain_hash),
+        (transfers.c.payer_bank, transfers.c.ending_record_id, transfers.c.ending_chain_hash),
+    )
+    found = (select(number, chain_hash).where(side == bank, number > 0) for side, number, chain_hash in sides)
+    rows = union(*found).order_by(text("1"))
+    return [Head(*row) for row in connection.execute(rows)]
+
+
+def list_concerning(connection: Connection, bank: str, *, above: int) -> list[Transfer]:
+    """Transfers of which an outcome stands in a bank's records above this one."""
+    debited = (transfers.c.payer_bank == bank) & (transfers.c.debit_record_id > above)
+    decided = (transfers.c.payee_bank == bank) & (transfers.c.credit_record_id > above)
+    ended = (transfers.c.payer_bank == bank) & (transfers.c.ending_record_id > above)
+    return [_transfer(row) for row in connection.execute(select(*_COLUMNS).where(debited | decided | ended))]
+
+
 def add_transfers(connection: Connection, new: Sequence[Transfer]) -> None:
     """Write accepted orders."""
     if new:
@@ -146,13 +172,17 @@ def _transfer(row: Sequence[Any]) -> Transfer:
     transfer_id, fingerprint, *order_columns = row[:11]
     principal, access, actor, patient, accepted_at, state, reason = row[11:18]
     debit_record_id, debit_chain_hash, credit_outcome, credit_record_id, credit_chain_hash = row[18:23]
+    ending_outcome, ending_record_id, ending_chain_hash = row[23:26]
     order = Order(*order_columns)
-    debit = credit = None
+    debit = credit = ending = None
     if debit_record_id is not None:
         debit = Evidence(order.payer_bank, OutcomeKind.DEBITED, Head(debit_record_id, debit_chain_hash))
     if credit_outcome is not None:
         head = Head(credit_record_id, credit_chain_hash)
         credit = Evidence(order.payee_bank, OutcomeKind[credit_outcome], head)
+    if ending_outcome is not None:
+        head = Head(ending_record_id, ending_chain_hash)
+        ending = Evidence(order.payer_bank, OutcomeKind[ending_outcome], head)
     return Transfer(
         transfer_id=transfer_id,
         fingerprint=fingerprint,
@@ -166,8 +196,9 @@ def _transfer(row: Sequence[Any]) -> Transfer:
         reason=reason,
         debit=debit,
         credit=credit,
-        finished_at=row[23],
-        suspended=row[24],
+        ending=ending,
+        finished_at=row[26],
+        suspended=row[27],
     )
 
 
@@ -202,7 +233,7 @@ def _row(journal_id: int, transfer: Transfer) -> tuple[Any, ...]:
 
 def _changes(transfer: Transfer) -> tuple[Any, ...]:
     """The columns of `_SAVED`, in that order."""
-    debit, credit = transfer.debit, transfer.credit
+    debit, credit, ending = transfer.debit, transfer.credit, transfer.ending
     return (
         transfer.state.value,
         transfer.reason,
@@ -213,4 +244,7 @@ def _changes(transfer: Transfer) -> tuple[Any, ...]:
         credit.kind.name if credit else None,
         credit.head.record_id if credit else None,
         credit.head.chain_hash if credit else None,
+        ending.kind.name if ending else None,
+        ending.head.record_id if ending else None,
+        ending.head.chain_hash if ending else None,
     )

@@ -83,6 +83,9 @@ transfers = _table(
     Column("credit_outcome", Str),
     Column("credit_record_id", Int64),
     Column("credit_chain_hash", Bytes),
+    Column("ending_outcome", Str),
+    Column("ending_record_id", Int64),
+    Column("ending_chain_hash", Bytes),
     Column("suspended", Str, nullable=False),
     CheckConstraint(
         "state IN ('ACCEPTED', 'DEBITED', 'CANCELLING', 'RETURNING', 'COMPLETED', 'REFUSED', 'RETURNED', 'CANCELLED')",
@@ -98,6 +101,8 @@ transfers = _table(
         name="returning_has_evidence",
     ),
     CheckConstraint("state <> 'COMPLETED' OR credit_outcome IN ('CREDITED', 'BOOKED')", name="completed_has_evidence"),
+    CheckConstraint("state <> 'RETURNED' OR ending_outcome = 'RETURNED'", name="returned_has_evidence"),
+    CheckConstraint("state <> 'CANCELLED' OR ending_outcome = 'NOT_DEBITED'", name="cancelled_has_evidence"),
     Index("uq_transfers_transfer_id", "transfer_id", unique=True),
     Index("uq_transfers_principal_idempotency_key", "principal", "idempotency_key", unique=True),
     Index("ix_transfers_unfinished", "journal_id", sqlite_where=text("finished_at IS NULL")),

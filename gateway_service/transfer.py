@@ -40,7 +40,8 @@ back. The others ride in a later commit, since the bank gives the same answer ag
 class Transfer:
     """An accepted order and how far it has come.
 
-    `debit` is the payer's bank's DEBITED; `credit` the payee's bank's decision, or the one bank's BOOKED. `access` is
+    `debit` is the payer's bank's DEBITED; `credit` the payee's bank's decision, or the one bank's BOOKED;
+    `ending` the payer's bank's last word where it was none of these: REFUSED, NOT_DEBITED or RETURNED. `access` is
     the customer's grant, `actor` the operator's name; `patient` orders are never given up; `request_id` names the
     call that it came with, until the gateway is started again. Times in microseconds.
     """
@@ -60,6 +61,7 @@ class Transfer:
     finished_at: int | None = None
     suspended: str = ""
     request_id: str = ""
+    ending: Evidence | None = None
 
     @property
     def final(self) -> bool:
@@ -159,6 +161,7 @@ def _come_to(
     reason: str | None = None,
     debit: Evidence | None = None,
     credit: Evidence | None = None,
+    ending: Evidence | None = None,
     finished_at: int | None = None,
 ) -> Transfer:
     """The transfer in another state, with what is given and else as it was. dataclasses.replace takes three times as
@@ -179,6 +182,7 @@ def _come_to(
         finished_at or transfer.finished_at,
         transfer.suspended,
         transfer.request_id,
+        ending or transfer.ending,
     )
 
 
@@ -194,12 +198,14 @@ def _after_debit(transfer: Transfer, outcome: Outcome, now: int) -> Transfer:
     if transfer.state is not State.ACCEPTED:
         return transfer  # ReturnDebit is on its way, and will hear the same
     if outcome.kind in _REFUSED_BY_PAYERS_BANK:
-        return _come_to(transfer, State.REFUSED, reason=_refusal(outcome), finished_at=now)
+        return _refused(transfer, outcome, now)
+    ending = Evidence(transfer.order.payer_bank, outcome.kind, outcome.head)
     if outcome.kind is OutcomeKind.NOT_DEBITED:
         reason = Reason.CANCELLED_BY_PATIENCE.name
-        return _come_to(transfer, State.CANCELLED, reason=reason, finished_at=now)
+        return _come_to(transfer, State.CANCELLED, reason=reason, ending=ending, finished_at=now)
     if outcome.kind is OutcomeKind.RETURNED:
-        return _come_to(transfer, State.RETURNED, reason=Reason.RETURNED_EARLIER.name, finished_at=now)
+        reason = Reason.RETURNED_EARLIER.name
+        return _come_to(transfer, State.RETURNED, reason=reason, ending=ending, finished_at=now)
     return _contradicted(transfer, outcome)
 
 
@@ -210,7 +216,7 @@ def _after_book_transfer(transfer: Transfer, outcome: Outcome, now: int) -> Tran
         booked = Evidence(transfer.order.payer_bank, outcome.kind, outcome.head)
         return _come_to(transfer, State.COMPLETED, credit=booked, finished_at=now)
     if outcome.kind in _REFUSED_BY_PAYERS_BANK:
-        return _come_to(transfer, State.REFUSED, reason=_refusal(outcome), finished_at=now)
+        return _refused(transfer, outcome, now)
     return _contradicted(transfer, outcome)
 
 
@@ -231,15 +237,23 @@ def _after_credit(transfer: Transfer, outcome: Outcome, now: int) -> Transfer:
 def _after_return(transfer: Transfer, outcome: Outcome, now: int) -> Transfer:
     if transfer.state is not State.RETURNING:
         return transfer
+    ending = Evidence(transfer.order.payer_bank, outcome.kind, outcome.head)
     if outcome.kind is OutcomeKind.RETURNED:
-        return _come_to(transfer, State.RETURNED, finished_at=now)
+        return _come_to(transfer, State.RETURNED, ending=ending, finished_at=now)
     if transfer.debit is not None:
         return _contradicted(transfer, outcome)  # it said DEBITED
     if outcome.kind is OutcomeKind.NOT_DEBITED:
-        return _come_to(transfer, State.CANCELLED, finished_at=now)
+        return _come_to(transfer, State.CANCELLED, ending=ending, finished_at=now)
     if outcome.kind in _REFUSED_BY_PAYERS_BANK:
-        return _come_to(transfer, State.REFUSED, reason=_refusal(outcome), finished_at=now)
+        return _refused(transfer, outcome, now)
     return _contradicted(transfer, outcome)
+
+
+def _refused(transfer: Transfer, outcome: Outcome, now: int) -> Transfer:
+    """The payer's bank refused; a clash with another order is written down nowhere."""
+    stored = outcome.kind is OutcomeKind.REFUSED
+    ending = Evidence(transfer.order.payer_bank, outcome.kind, outcome.head) if stored else None
+    return _come_to(transfer, State.REFUSED, reason=_refusal(outcome), ending=ending, finished_at=now)
 
 
 def _refusal(outcome: Outcome) -> str:

@@ -12,7 +12,7 @@ _ORDER = (
 
 _ANSWER = (
     "state", "reason", "finished_at", "debit_record_id", "debit_chain_hash", "credit_outcome", "credit_record_id",
-    "credit_chain_hash",
+    "credit_chain_hash", "ending_outcome", "ending_record_id", "ending_chain_hash",
 )  # fmt: skip
 
 TRIGGERS: dict[str, str] = {

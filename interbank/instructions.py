@@ -7,7 +7,8 @@ from interbank.values import value
 
 
 class InstructionKind(enum.IntEnum):
-    """What an instruction asks of a bank; numbers are those of the wire, names those of the columns."""
+    """What an instruction asks of a bank; numbers are those of the wire, names those of the columns. The last one is
+    the bank's own, in a repair, and asked for by nobody."""
 
     DEBIT = 1
     CREDIT = 2
@@ -18,6 +19,7 @@ class InstructionKind(enum.IntEnum):
     DEPOSIT = 7
     WITHDRAW = 8
     ADD_MONEY = 9
+    COVER_SHORTFALL = 10
 
     __hash__ = int.__hash__  # Enum's own is written in Python, and kinds are looked up at every step
 
@@ -45,6 +47,7 @@ PURPOSES = {
     InstructionKind.DEPOSIT: Purpose.DEPOSIT,
     InstructionKind.WITHDRAW: Purpose.WITHDRAWAL,
     InstructionKind.ADD_MONEY: Purpose.MONEY_ADDED,
+    InstructionKind.COVER_SHORTFALL: Purpose.SHORTFALL,
 }
 """What the order of an instruction is for, where it is not a transfer."""
 
@@ -97,3 +100,22 @@ class Outcome:
     balance_after: int = 0
     entry_id: int = 0
     replayed: bool = False
+
+
+@value
+class KnownOutcome:
+    """An outcome of a bank as others remember it: the instruction that it answered, as far as they know it, and where
+    it stood in the bank's records."""
+
+    instruction: Instruction
+    kind: OutcomeKind
+    reason: str
+    head: Head
+
+
+@value
+class LostRecords:
+    """Records of a bank that its books lack and that others have seen, both ends included."""
+
+    first: int
+    last: int

@@ -29,6 +29,7 @@ class Purpose(enum.Enum):
     DEPOSIT = "deposit"
     WITHDRAWAL = "withdrawal"
     MONEY_ADDED = "money-added"
+    SHORTFALL = "shortfall"
 
 
 @value

@@ -130,6 +130,9 @@ class Reason(enum.Enum):
     SESSION_SUPERSEDED = (Kind.REFUSED, "", "the bank serves a newer session, or none yet")
     EPOCH_SUPERSEDED = (Kind.REFUSED, "", "a newer gateway has opened a session")
     BANK_QUARANTINED = (Kind.REFUSED, "", "the bank lacks a record that others have seen")
+    NOT_QUARANTINED = (Kind.REFUSED, "", "the bank lacks nothing, so nothing is written back")
+    PAGES_OUT_OF_ORDER = (Kind.REFUSED, "", "a page of another repair, or not the next one")
+    REFUSED_EARLIER = (Kind.REFUSED, "", "the bank refused before it was restored; why is not known any more")
     FINGERPRINT_MISMATCH = (Kind.TAKEN, "AM05", "the id is known with another order")
     OUTCOMES_CONTRADICT = (Kind.REFUSED, "", "the instruction contradicts an outcome of the bank")
 

@@ -157,17 +157,19 @@ class Bank:
             self._witness(evidence)
         return record_id, chain_hash
 
-    def conclude(self, outcome: str, principal: str, order: Order, evidence: Sequence[Any]) -> None:
+    def conclude(self, outcome: str, principal: str, order: Order, evidence: Sequence[Any]) -> Head:
         """How a debit ended."""
         transfer_id, _ = identity(principal, order)
         columns = (transfer_id, outcome, *evidence)
         with self._transaction():
             entry = self._move(CLEARING, order[1], order[5]) if outcome == "RETURNED" else NO_ENTRY
-            record_id, _ = self._append(outcome, (*columns, *entry))
+            head = self._append(outcome, (*columns, *entry))
+            record_id = head[0]
             self._insert("conclusions", (record_id, *columns))
             self._store_entry(record_id, transfer_id, entry)
             self.db.execute("DELETE FROM open_debits WHERE transfer_id = ?", (transfer_id,))
             self._witness(evidence)
+        return head
 
     def add_money(self, account: int, username: str, amount: int, key: str) -> None:
         """Cash into an account, on the bank's own authority."""
@@ -274,8 +276,8 @@ class Network:
         else:
             self._journal(transfer_id, "RETURNING", credit=(payees_bank, *credit), reason="PAYEE_ACCOUNT_CLOSED")
             if until != "RETURNING":
-                north.conclude("RETURNED", principal, order, evidence)
-                self._journal(transfer_id, "RETURNED")
+                returned = north.conclude("RETURNED", principal, order, evidence)
+                self._journal(transfer_id, "RETURNED", ending=("RETURNED", *returned))
         return transfer_id.hex()
 
     def refuse(self, payer: tuple[str, int], payee: tuple[str, int, str], amount: int, key: str) -> str:
@@ -283,8 +285,9 @@ class Network:
         principal, order = "user:alice", self.order(payer, payee, amount, key)
         transfer_id = self._accept(principal, order)
         reason = "INSUFFICIENT_FUNDS"
-        self._see(payer[0], self.banks[payer[0]].decide("DEBIT", "REFUSED", principal, order, reason=reason))
-        self._journal(transfer_id, "REFUSED", reason=reason)
+        refused = self.banks[payer[0]].decide("DEBIT", "REFUSED", principal, order, reason=reason)
+        self._see(payer[0], refused)
+        self._journal(transfer_id, "REFUSED", reason=reason, ending=("REFUSED", *refused))
         return transfer_id.hex()
 
     def cancel(self, payer: tuple[str, int], payee: tuple[str, int, str], amount: int, key: str) -> str:
@@ -293,8 +296,9 @@ class Network:
         transfer_id = self._accept(principal, order)
         credit = self.banks[payee[0]].decide("CANCEL_CREDIT", "CANCELLED", principal, order)
         evidence = (payee[0], "CANCELLED", *credit)
-        self.banks[payer[0]].decide("RETURN_DEBIT", "NOT_DEBITED", principal, order, evidence=evidence)
-        self._journal(transfer_id, "CANCELLED", credit=("CANCELLED", *credit), reason="CANCELLED_BY_PATIENCE")
+        ended = self.banks[payer[0]].decide("RETURN_DEBIT", "NOT_DEBITED", principal, order, evidence=evidence)
+        reason, ending = "CANCELLED_BY_PATIENCE", ("NOT_DEBITED", *ended)
+        self._journal(transfer_id, "CANCELLED", credit=("CANCELLED", *credit), reason=reason, ending=ending)
         return transfer_id.hex()
 
     def book(self, bank: str, payer: int, payee: int, name: str, amount: int, key: str) -> str:
@@ -318,13 +322,20 @@ class Network:
         (last,) = self.db.execute("SELECT coalesce(max(journal_id), 0) FROM transfers").fetchone()
         row = (
             last + 1, transfer_id, "ACCEPTED", "", fingerprint, principal, order[8], *order[:8], b"", "", 0,
-            self._now(), None, None, None, None, None, None, "",
+            self._now(), None, None, None, None, None, None, None, None, None, "",
         )  # fmt: skip
         self.db.execute(f"INSERT INTO transfers VALUES ({', '.join('?' * len(row))})", row)
         return transfer_id
 
     def _journal(
-        self, transfer_id: bytes, state: str, *, debit: Head | None = None, credit: Any = None, reason: str = ""
+        self,
+        transfer_id: bytes,
+        state: str,
+        *,
+        debit: Head | None = None,
+        credit: Any = None,
+        reason: str = "",
+        ending: Any = None,
     ) -> None:
         final = state in ("COMPLETED", "REFUSED", "RETURNED", "CANCELLED")
         values: dict[str, Any] = {"state": state} | ({"finished_at": self._now()} if final else {})
@@ -332,6 +343,8 @@ class Network:
             values |= {"debit_record_id": debit[0], "debit_chain_hash": debit[1]}
         if credit is not None:
             values |= dict(zip(("credit_outcome", "credit_record_id", "credit_chain_hash"), credit, strict=True))
+        if ending is not None:
+            values |= dict(zip(("ending_outcome", "ending_record_id", "ending_chain_hash"), ending, strict=True))
         if reason:
             values["reason"] = reason
         columns = ", ".join(f"{name} = ?" for name in values)

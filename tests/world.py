@@ -412,6 +412,11 @@ class Caller:
         answer = await self.call("AdminService", "SetAccountStatus", request)
         return answer.account
 
+    async def add_money(self, bank: str, account: int, cents: int, key: str) -> None:
+        """As the operator: cash that somebody brought."""
+        request = gateway_pb2.AddMoneyRequest(bank=bank, account=account, amount=money(cents), idempotency_key=key)
+        await self.call("AdminService", "AddMoney", request)
+
     async def balance(self, bank: str) -> int:
         answer = await self.call("AccountService", "ListMyAccounts", gateway_pb2.ListMyAccountsRequest())
         return next(mine.account.balance.minor_units for mine in answer.accounts if mine.account.bank == bank)

@@ -4,7 +4,16 @@ What comes by the hundred is written into the message that will carry it: protob
 another by writing and reading its bytes, at every level.
 """
 
-from interbank.instructions import NO_HEAD, Evidence, Head, Instruction, InstructionKind, Outcome, OutcomeKind
+from interbank.instructions import (
+    NO_HEAD,
+    Evidence,
+    Head,
+    Instruction,
+    InstructionKind,
+    KnownOutcome,
+    Outcome,
+    OutcomeKind,
+)
 from interbank.orders import Order
 from interbank.refusals import Reason, Refused
 from interbank.telemetry import acceptable_request_id
@@ -87,6 +96,22 @@ def instruction_from(message: bank_pb2.Instruction) -> Instruction:
         _evidence_from(message.evidence) if message.HasField("evidence") else None,
         message.request_id if acceptable_request_id(message.request_id) else "",
         message.attempt,
+    )
+
+
+def write_known_outcome(known: KnownOutcome, message: bank_pb2.KnownOutcome) -> None:
+    """Write what is known of a bank's outcome into its message."""
+    write_instruction(known.instruction, message.instruction)
+    message.kind = int(known.kind)  # type: ignore[assignment]
+    message.reason = known.reason
+    _write_head(known.head, message.head)
+
+
+def known_outcome_from(message: bank_pb2.KnownOutcome) -> KnownOutcome:
+    """Read what is known of a bank's outcome. Raises Refused(INSTRUCTION_MALFORMED) for kinds that this version does
+    not know."""
+    return KnownOutcome(
+        instruction_from(message.instruction), _outcome_kind(message.kind), message.reason, head_from(message.head)
     )
 
 

@@ -14,6 +14,7 @@ from bank_service.account_acts import AccountActs, NewAccount
 from bank_service.credentials import Credentials
 from bank_service.ledger import grant_hash
 from bank_service.operations import Bank
+from bank_service.repair import Repair
 from bank_service.settings import BankSettings
 from bank_service.standing import Standing
 from bank_service.tables import grants
@@ -60,6 +61,7 @@ class OneBank:
         self.database = ThreadedDatabase(path, broken=self.broken.append)
         standing = Standing()
         self.bank = Bank(self.settings, self.database, self.clock, os.urandom, standing)
+        self.repair = Repair(self.settings, self.database, self.clock, standing)
         self.acts = AccountActs(self.settings, self.database, self.clock, standing)
         self.credentials = Credentials(self.settings, self.database, self.passwords, self.clock, os.urandom, standing)
 

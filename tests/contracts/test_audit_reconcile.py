@@ -62,13 +62,13 @@ def bank_row(record: int, outcome: str, conclusion: str | None = None) -> BankRo
 
 def case(state: str, payer: str, payee: str) -> Case:
     """A transfer as the journal and two banks have it."""
-    journal = JournalRow._make((bytes(16), *ORDER, bytes(32), "user:alice", state, "", *(None,) * 5))
+    journal = JournalRow._make((bytes(16), *ORDER, bytes(32), "user:alice", state, "", *(None,) * 8))
     banks = {}
     if (said := PAYER[payer]) is not None:
         banks["NORTH"] = bank_row(1, *said)
     if payee != NOTHING:
         banks["SOUTH"] = bank_row(1, payee)
-    return Case(journal, journal, banks, True, {"NORTH": 9, "SOUTH": 9}, frozenset())
+    return Case(journal, journal, banks, True, {"NORTH": 9, "SOUTH": 9}, frozenset(), {})
 
 
 @pytest.mark.parametrize("state", POSSIBLE)

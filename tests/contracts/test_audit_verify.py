@@ -81,7 +81,7 @@ EDITS: list[tuple[str, str, str, str]] = [
     ),
     (
         "a chain hash overwritten", NORTH, "UPDATE records SET chain_hash = zeroblob(32) WHERE record_id = 13",
-        "CHAIN_BROKEN",
+        "CHAIN_BROKEN HISTORY_REWRITTEN",
     ),
     (
         "an act deleted", NORTH, "DELETE FROM acts WHERE record_id = 6",
@@ -108,7 +108,7 @@ EDITS: list[tuple[str, str, str, str]] = [
         "a refusal turned into a debit", NORTH,
         "UPDATE outcomes SET outcome = 'DEBITED', reason = '' WHERE record_id = 11",
         ("RECORD_KIND_DIFFERS OUTCOME_WITHOUT_ENTRY CHAIN_BROKEN OPEN_DEBITS_DIFFER CLEARING_NOT_EXPLAINED "
-        "STATES_DIFFER"),
+        "STATES_DIFFER EVIDENCE_DIFFERS"),
     ),
     (
         "a booking turned into a refusal", NORTH,
@@ -124,7 +124,7 @@ EDITS: list[tuple[str, str, str, str]] = [
     (
         "a return deleted", NORTH, "DELETE FROM conclusions WHERE outcome = 'RETURNED'",
         ("RECORD_HOLDS_NOT_ONE_THING ENTRY_WITHOUT_OUTCOME CHAIN_BROKEN OPEN_DEBITS_DIFFER CLEARING_NOT_EXPLAINED "
-        "STATES_DIFFER"),
+        "STATES_DIFFER EVIDENCE_DIFFERS"),
     ),
     (
         "a conclusion of what was refused", NORTH,
@@ -299,7 +299,7 @@ def test_a_rewritten_history_is_named_from_the_first_record_on_that_somebody_saw
     rechain(home / NORTH)
 
     (line,) = lines(home, Kind.HISTORY_REWRITTEN)
-    assert line.startswith("NORTH record 8: journal saw another record here: it had another chain hash, and so had 4 ")
+    assert line.startswith("NORTH record 8: journal saw another record here: it had another chain hash, and so had 7 ")
 
 
 def test_cash_at_the_counter_is_part_of_clean_books(tmp_path: Path) -> None:
@@ -463,3 +463,11 @@ def test_a_finding_says_the_same_to_people_and_to_programs(home: Path) -> None:
     )
     assert finding.line == "NORTH account 1002: is OPEN 'mallory'; by the acts it is OPEN 'carol'"
     assert finding.as_json()["kind"] == "ACCOUNT_ACTS_DIFFER"
+
+
+def test_records_that_are_missing_are_not_excused_by_a_list_that_no_act_bears_out(home: Path) -> None:
+    gone = (f"DELETE FROM {table} WHERE record_id = 8" for table in ("outcomes", "entries", "records"))
+    edit(home / NORTH, "; ".join(("INSERT INTO lost_records VALUES (9, 1, 8)", *gone)))
+
+    (line,) = lines(home, Kind.LOST_RECORDS_DIFFER)
+    assert line == "NORTH record 9: says nothing of records 1 to 8, which are listed as lost"

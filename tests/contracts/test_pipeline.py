@@ -1,6 +1,7 @@
 """The gateway's pipeline beside its journal, without banks: what is durable first, and what a lost journal finds."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from gateway_service.banks import Link
 from gateway_service.directory import Directory
 from gateway_service.fencing import Fence
 from gateway_service.pipeline import Pipeline
+from gateway_service.repair import Repair
 from gateway_service.storage import find_by_ids
 from gateway_service.transfer import State, Transfer, give_up
 from gateway_service.underway import Underway
@@ -55,7 +57,8 @@ def a_pipeline(database: ThreadedDatabase) -> tuple[Pipeline, Directory]:
         def never(address: str) -> Any:
             raise AssertionError(address)
 
-        return Link(bank, never, fence, pipeline, clock, Random(0), InstructionLog("gateway", clock))
+        repair = Repair(database, fence, dict, pipeline.underway, os.urandom)
+        return Link(bank, never, fence, pipeline, repair, clock, Random(0), InstructionLog("gateway", clock))
 
     directory = Directory(database, fence, clock, new_link)
     return pipeline, directory

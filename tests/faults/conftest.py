@@ -12,12 +12,12 @@ from tests.world import World
 
 
 @contextlib.asynccontextmanager
-async def hurt_network(home: Path) -> AsyncIterator[World]:
-    """Two banks under one gateway, over a wire."""
+async def hurt_network(home: Path, *banks: str) -> AsyncIterator[World]:
+    """Two banks under one gateway, or these, over a wire."""
     with pytest.MonkeyPatch.context() as patch:
         # A Settle waits for company, and nobody waits for it but these tests.
         patch.setattr("gateway_service.line.SETTLE_WITHIN", 0.01)
-        async with World(home, wire=Wire()).running("NORTH", "SOUTH") as world:
+        async with World(home, wire=Wire()).running(*(banks or ("NORTH", "SOUTH"))) as world:
             yield world
 
 

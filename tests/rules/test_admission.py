@@ -41,7 +41,11 @@ def field_at_fault(instruction: Instruction, bank: str = "NORTH") -> str:
 
 
 def test_there_is_one_of_each_kind_here() -> None:
-    assert HERE.keys() == set(I)
+    assert HERE.keys() == set(I) - {I.COVER_SHORTFALL}
+
+
+def test_a_bank_covers_shortfalls_on_nobodys_word_but_its_own() -> None:
+    assert field_at_fault(instruct(I.COVER_SHORTFALL, principal="bank:NORTH")) == "kind"
 
 
 @every_kind

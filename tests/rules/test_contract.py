@@ -20,7 +20,7 @@ from protos.v1 import bank_pb2, gateway_pb2, money_pb2, network_pb2, order_pb2
 ROOT = Path(__file__).parents[2]
 MODULES = (bank_pb2, gateway_pb2, money_pb2, network_pb2, order_pb2)
 
-OTHER_WORDS = {*STATUS_ACTS.values(), "ACCOUNT_OPENED", "PASSWORD_SET", "MONEY_ADDED"}
+OTHER_WORDS = {*STATUS_ACTS.values(), "ACCOUNT_OPENED", "PASSWORD_SET", "MONEY_ADDED", "SHORTFALL_COVERED"}
 """Capital words of the contract that are kinds of records or of entries."""
 
 

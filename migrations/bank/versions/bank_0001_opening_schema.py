@@ -107,6 +107,19 @@ def upgrade() -> None:
         sqlite_strict=True,
     )
     op.create_table(
+        "lost_records",
+        sa.Column("record_id", Int64, nullable=False),
+        sa.Column("first_lost", Int64, nullable=False),
+        sa.Column("last_lost", Int64, nullable=False),
+        sa.CheckConstraint(
+            "first_lost BETWEEN 1 AND last_lost AND last_lost < record_id",
+            name=op.f("ck_lost_records_lost_before_it_was_said"),
+        ),
+        sa.ForeignKeyConstraint(["record_id"], ["records.record_id"], name=op.f("fk_lost_records_record_id")),
+        sa.PrimaryKeyConstraint("record_id", name=op.f("pk_lost_records")),
+        sqlite_strict=True,
+    )
+    op.create_table(
         "outcomes",
         sa.Column("record_id", Int64, nullable=False),
         sa.Column("transfer_id", sa.LargeBinary(), nullable=False),
@@ -130,7 +143,7 @@ def upgrade() -> None:
         sa.Column("evidence_record_id", Int64, nullable=True),
         sa.Column("evidence_chain_hash", sa.LargeBinary(), nullable=True),
         sa.CheckConstraint(
-            "(instruction = 'DEBIT' AND outcome IN ('DEBITED', 'REFUSED')) OR (instruction = 'CREDIT' AND outcome IN ('CREDITED', 'REFUSED')) OR (instruction IN ('BOOK_TRANSFER', 'DEPOSIT', 'WITHDRAW', 'ADD_MONEY')     AND outcome IN ('BOOKED', 'REFUSED')) OR (instruction = 'CANCEL_CREDIT' AND outcome = 'CANCELLED') OR (instruction = 'RETURN_DEBIT' AND outcome = 'NOT_DEBITED')",
+            "(instruction = 'DEBIT' AND outcome IN ('DEBITED', 'REFUSED')) OR (instruction = 'CREDIT' AND outcome IN ('CREDITED', 'REFUSED')) OR (instruction IN ('BOOK_TRANSFER', 'DEPOSIT', 'WITHDRAW', 'ADD_MONEY')     AND outcome IN ('BOOKED', 'REFUSED')) OR (instruction = 'COVER_SHORTFALL' AND outcome = 'BOOKED') OR (instruction = 'CANCEL_CREDIT' AND outcome = 'CANCELLED') OR (instruction = 'RETURN_DEBIT' AND outcome = 'NOT_DEBITED')",
             name=op.f("ck_outcomes_outcome_answers_instruction"),
         ),
         sa.CheckConstraint("(outcome = 'REFUSED') = (reason <> '')", name=op.f("ck_outcomes_refusals_have_reasons")),

@@ -90,10 +90,16 @@ def upgrade() -> None:
         sa.Column("credit_outcome", sa.Text(), nullable=True),
         sa.Column("credit_record_id", Int64, nullable=True),
         sa.Column("credit_chain_hash", sa.LargeBinary(), nullable=True),
+        sa.Column("ending_outcome", sa.Text(), nullable=True),
+        sa.Column("ending_record_id", Int64, nullable=True),
+        sa.Column("ending_chain_hash", sa.LargeBinary(), nullable=True),
         sa.Column("suspended", sa.Text(), nullable=False),
         sa.CheckConstraint(
             "(state IN ('COMPLETED', 'REFUSED', 'RETURNED', 'CANCELLED')) = (finished_at IS NOT NULL)",
             name=op.f("ck_transfers_final_has_time"),
+        ),
+        sa.CheckConstraint(
+            "state <> 'CANCELLED' OR ending_outcome = 'NOT_DEBITED'", name=op.f("ck_transfers_cancelled_has_evidence")
         ),
         sa.CheckConstraint(
             "state <> 'COMPLETED' OR credit_outcome IN ('CREDITED', 'BOOKED')",
@@ -101,6 +107,9 @@ def upgrade() -> None:
         ),
         sa.CheckConstraint(
             "state <> 'DEBITED' OR debit_record_id IS NOT NULL", name=op.f("ck_transfers_debited_has_evidence")
+        ),
+        sa.CheckConstraint(
+            "state <> 'RETURNED' OR ending_outcome = 'RETURNED'", name=op.f("ck_transfers_returned_has_evidence")
         ),
         sa.CheckConstraint(
             "state <> 'RETURNING' OR credit_outcome IN ('REFUSED', 'CANCELLED', 'FINGERPRINT_MISMATCH')",
