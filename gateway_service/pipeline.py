@@ -14,7 +14,7 @@ from gateway_service.directory import Directory
 from gateway_service.fencing import Fence
 from gateway_service.journal import Journal
 from gateway_service.line import Asked
-from gateway_service.storage import add_transfers, find_by_ids, find_by_keys, list_unfinished
+from gateway_service.storage import add_transfers, find_by_ids, find_by_keys, list_unfinished, suspend_transfer
 from gateway_service.transfer import BEFORE_THE_NEXT_STEP, State, Transfer, after, give_up, next_step
 from gateway_service.underway import Known, Underway
 from interbank.clock import Clock
@@ -104,6 +104,22 @@ class Pipeline:
         for transfer in unfinished:
             self._set_out(transfer)
         return len(unfinished)
+
+    async def resume_suspended(self, known: Known) -> Known:
+        """Let a transfer go on from its state if it is suspended; returns it as it stands then. The banks are asked
+        again, and if they still contradict each other it is suspended again."""
+        suspended = known.transfer if isinstance(known, Underway) else known
+        if not suspended.suspended:
+            return known
+        cleared = replace(suspended, suspended="")
+        if isinstance(known, Underway):
+            known.transfer = cleared  # so that no save that is still to come writes the cause once more
+        await self._database.write(lambda connection: suspend_transfer(connection, cleared.transfer_id, ""))
+        if not isinstance(known, Underway):
+            return cleared
+        known.unsaved = False
+        self._advance(known)
+        return known
 
     async def run(self) -> None:
         """Accept, save and watch for ever."""

@@ -151,7 +151,7 @@ def save_transfers(connection: Connection, changed: Sequence[Transfer]) -> None:
 
 
 def suspend_transfer(connection: Connection, transfer_id: bytes, cause: str) -> None:
-    """Mark a transfer, final or not, as one that a human must look at."""
+    """Mark a transfer, final or not, as one that a human must look at; without a cause he has looked."""
     connection.execute(_SUSPEND, {"id": transfer_id, "cause": cause})
 
 

@@ -1,5 +1,6 @@
 """AdminService: the network's operator."""
 
+import logging
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -15,6 +16,8 @@ from interbank.orders import check_account
 from interbank.refusals import Reason, Refused
 from interbank.rpc.interceptor import Context
 from protos.v1 import bank_pb2, gateway_pb2, gateway_pb2_grpc, money_pb2
+
+log = logging.getLogger(__name__)
 
 MAX_NEW_ACCOUNTS = 50_000
 """Accounts that one call may open: what fits into one message to the bank, and into its patience."""
@@ -123,6 +126,15 @@ class AdminServicer(gateway_pb2_grpc.AdminServiceServicer):
             None, request.page_size, request.page_token, unfinished_only=request.unfinished_only
         )
         return gateway_pb2.AdminServiceListTransfersResponse(transfers=transfers, next_page_token=token)
+
+    async def ResumeTransfer(
+        self, request: gateway_pb2.ResumeTransferRequest, context: Context
+    ) -> gateway_pb2.ResumeTransferResponse:
+        """See gateway.proto."""
+        session = await self._sessions.require_operator(context)
+        transfer = await self._payments.resume(session, request.transfer_id)
+        log.warning("%s goes on, by %s", request.transfer_id.hex(), session.username)
+        return gateway_pb2.ResumeTransferResponse(transfer=transfer)
 
     async def _cash(
         self,

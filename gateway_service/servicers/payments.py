@@ -128,6 +128,11 @@ class PaymentServicer(gateway_pb2_grpc.PaymentServiceServicer):
             await change.wait()
         yield gateway_pb2.WatchResponse(transfer=self._rendering.transfer(known))
 
+    async def resume(self, session: Session, transfer_id: bytes) -> order_pb2.Transfer:
+        """Let a transfer go on if it is suspended."""
+        known = await self._find(session, transfer_id)
+        return self._rendering.transfer(await self._pipeline.resume_suspended(known))
+
     async def page(
         self, principal: str | None, size: int, token: str, *, unfinished_only: bool
     ) -> tuple[list[order_pb2.Transfer], str]:

@@ -5,8 +5,10 @@ import dataclasses
 import pytest
 
 from interbank.instructions import InstructionKind, OutcomeKind
-from protos.v1 import order_pb2
+from interbank.refusals import Reason
+from protos.v1 import gateway_pb2, order_pb2
 from tests import books
+from tests.refusing import refused
 from tests.world import Caller, World, an_order
 
 COMPLETED = order_pb2.TRANSFER_STATE_COMPLETED
@@ -74,6 +76,41 @@ async def test_a_suspended_transfer_stays_so_over_a_restart_and_moves_no_more_mo
     assert again[0].transfer.suspended
     assert len(world.wire.delivered) == count
     books.check(world.home, at_rest=False)
+
+
+async def resume(operator: Caller, transfer_id: bytes) -> order_pb2.Transfer:
+    request = gateway_pb2.ResumeTransferRequest(transfer_id=transfer_id)
+    return (await operator.call("AdminService", "ResumeTransfer", request)).transfer
+
+
+async def test_a_suspended_transfer_goes_on_when_the_operator_has_looked(world: World) -> None:
+    alice, bob = await two_customers(world)
+    operator = await world.operator()
+    world.wire.alter(InstructionKind.CREDIT, saying(OutcomeKind.SETTLED))
+    await alice.submit([an_order(alice.at("NORTH"), bob.named_at("SOUTH"), 4_00, "lie")])
+    shown = await suspended(world, alice, "lie")
+    with refused(Reason.NOT_ALLOWED):
+        await resume(alice, shown.transfer_id)
+
+    assert not (await resume(operator, shown.transfer_id)).suspended
+
+    assert await world.until(lambda: alice.in_state("lie", "COMPLETED"))
+    await world.quiet()
+    assert await bob.balance("SOUTH") == 4_00, "it was credited before the lie, and is credited once"
+    assert world.sql("gateway", "SELECT suspended FROM transfers") == [("",)]
+    books.check(world.home)
+    assert (await resume(operator, shown.transfer_id)).final, "one that is not suspended stays as it is"
+
+
+async def test_a_transfer_that_still_contradicts_itself_is_suspended_again(world: World) -> None:
+    alice, bob = await two_customers(world)
+    world.wire.alter(InstructionKind.CREDIT, saying(OutcomeKind.SETTLED), times=2)
+    await alice.submit([an_order(alice.at("NORTH"), bob.named_at("SOUTH"), 4_00, "lie")])
+    shown = await suspended(world, alice, "lie")
+
+    await resume(await world.operator(), shown.transfer_id)
+
+    await suspended(world, alice, "lie")
 
 
 async def test_a_settle_that_the_payers_bank_contradicts_marks_the_completed_transfer(world: World) -> None:
