@@ -21,15 +21,18 @@ class Prepared:
     refused: dict[str, Refused]
 
 
-def prepare(home: Home, network: Network, places: Sequence[Place]) -> Prepared:
+def prepare(home: Home, network: Network, places: Sequence[Place], *, needed: str = "") -> Prepared:
     """Make the files that the network needs, with databases at these places, where nothing may run; remember it. A bank
-    that had a database and has none any more gets no empty one. Raises Refused without an authority."""
-    home.create(tuple(member.bank for member in network.banks))
+    that had a database and has none any more gets no empty one. Raises Refused without an authority, and if the process
+    called `needed` could not start; then the network is not remembered."""
     lost = {place.name: _lost(place) for place in places if _has_lost_its_books(home, place)}
-    provided = provide_certificates(home, network)
-    refused = upgrade_databases([place for place in places if place.name not in lost])
+    provided = provide_certificates(home, network, needed=needed)
+    home.create(tuple(member.bank for member in network.banks))
+    refused = upgrade_databases([place for place in places if place.name not in lost]) | lost
+    if needed in refused:
+        raise refused[needed]
     write_network(home.network_file, network)
-    return Prepared(provided.changed, provided.until, provided.refused | refused | lost)
+    return Prepared(provided.changed, provided.until, provided.refused | refused)
 
 
 def _has_lost_its_books(home: Home, place: Place) -> bool:

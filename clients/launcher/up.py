@@ -6,15 +6,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from clients.launcher.home import GATEWAY, Home
+from clients.launcher.journal import first_password_stands
 from clients.launcher.liveness import is_alive
-from clients.launcher.network import Network
+from clients.launcher.network import Network, is_loopback
 from clients.launcher.network_file import read_network, write_network
 from clients.launcher.ports import check_free, choose_block
 from clients.launcher.preparing import prepare
 from clients.launcher.processes import start_all, stop_all
 from clients.launcher.services import Service, services_of
 from clients.launcher.wishes import Wish, decide
-from interbank.refusals import Refused
+from interbank.refusals import Reason, Refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +45,10 @@ def bring_up(home: Home, wish: Wish) -> Launched:
         before = services_of(home, known) if known else ()
         alive = {service.name for service in (*services, *before) if is_alive(service.place)}
         _check_ports(services, before, alive)
+        _check_password(home, network)
 
         asleep = [service.place for service in services if service.name not in alive]
-        prepared = prepare(home, network, asleep)
-        if GATEWAY in prepared.refused:
-            raise prepared.refused[GATEWAY]
+        prepared = prepare(home, network, asleep, needed=GATEWAY)
         changed = prepared.changed | _with_other_arguments(services, before)
         due = [
             service
@@ -72,11 +72,25 @@ def bring_up(home: Home, wish: Wish) -> Launched:
 
 
 def _check_ports(services: Sequence[Service], before: Sequence[Service], alive: set[str]) -> None:
-    ours = {port for service in before if service.name in alive for _, port in service.listens}
+    ours = {port: host for service in before if service.name in alive for host, port in service.listens}
     for service in services:
         for host, port in service.listens:
             if port not in ours:
                 check_free(host, port)
+            elif host != ours[port]:
+                check_free(host, 0)  # the port itself is held by the process that moves to this host
+
+
+def _check_password(home: Home, network: Network) -> None:
+    """The gateway refuses this too, but by then the one that ran before has been stopped."""
+    if not is_loopback(network.listen) and first_password_stands(home.gateway.database):
+        raise Refused(
+            Reason.DEFAULT_PASSWORD_EXPOSED,
+            f"admin's password is still the first one, so the gateway does not listen on {network.listen}",
+            field="listen",
+            hint="nothing was changed. Change it on this computer, with the network up: "
+            "interbank login --username admin, then interbank admin password",
+        )
 
 
 def _with_other_arguments(services: Sequence[Service], before: Sequence[Service]) -> set[str]:
@@ -85,8 +99,7 @@ def _with_other_arguments(services: Sequence[Service], before: Sequence[Service]
 
 
 def _undo(home: Home, known: Network | None, network: Network, alive: set[str]) -> None:
-    """Put the earlier settings back and start again what ran under them: who was refused `--listen` because of admin's
-    password needs the gateway to change it."""
+    """Put the earlier settings back and start again what ran under them."""
     if known is None or known == network:
         return
     write_network(home.network_file, known)
