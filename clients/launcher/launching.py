@@ -1,5 +1,6 @@
 """`interbank up` from its first word to its last: brings up, waits until all have joined, tells, and stays if asked."""
 
+import contextlib
 import os
 import signal
 import time
@@ -9,11 +10,13 @@ import click
 
 from clients.cli import errors
 from clients.cli.options import Context
-from clients.cli.output import print_one, say
+from clients.cli.output import Ended, print_one, say
 from clients.launcher import texts
 from clients.launcher.demo_accounts import Opened, open_demo_accounts
 from clients.launcher.foreground import stopped_by_sigterm, wait_for_end
 from clients.launcher.home import Home
+from clients.launcher.liveness import is_alive
+from clients.launcher.network_file import read_network
 from clients.launcher.processes import stop_all
 from clients.launcher.services import services_of
 from clients.launcher.standing import wait_until_joined
@@ -27,8 +30,18 @@ def launch(context: Context, home: Home, wish: Wish, *, demo: bool, detach: bool
     """Bring the network up and tell about it. Unless it is detached, or ran already, stay until somebody stops it, and
     stop all of it then.
 
-    Raises Refused if the gateway does not start, and, if nobody stays to look after it, if a bank does not join.
+    Raises Ended if the gateway does not start, and, if nobody stays to look after it, if a bank does not join; it says
+    what runs all the same.
     """
+    try:
+        _launch(context, home, wish, demo=demo, detach=detach)
+    except Refused as refused:
+        raise _with_what_runs(errors.ended(refused), home) from refused
+    except KeyboardInterrupt:
+        raise _with_what_runs(errors.interrupted(), home) from None
+
+
+def _launch(context: Context, home: Home, wish: Wish, *, demo: bool, detach: bool) -> None:
     with stopped_by_sigterm():
         begun = time.monotonic()
         launched = bring_up(home, wish)
@@ -46,6 +59,16 @@ def launch(context: Context, home: Home, wish: Wish, *, demo: bool, detach: bool
     if problems and not stays:
         _show(problems[:-1])
         raise problems[-1]
+
+
+def _with_what_runs(end: Ended, home: Home) -> Ended:
+    """The end of an `up` that failed, and which processes of the network run nevertheless."""
+    running: list[str] = []
+    with contextlib.suppress(Refused):
+        network = read_network(home.network_file)
+        running = [service.name for service in services_of(home, network) if is_alive(service.place)] if network else []
+    told = [f"running: {' '.join(running)}; interbank down stops {'it' if len(running) == 1 else 'them'}"]
+    return Ended(end.exit_code, [*end.lines, *(told if running else [])], {**end.json, "running": running})
 
 
 def _tell(context: Context, home: Home, launched: Launched, begun: float, *, demo: bool) -> list[Refused]:

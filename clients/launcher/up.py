@@ -36,7 +36,8 @@ def bring_up(home: Home, wish: Wish) -> Launched:
     """Make the network that is wished and start what of it is not running. A process whose settings or certificate
     changed is started anew; a bank that does not start keeps no other down.
 
-    Raises Refused before anything is started, or when the gateway does not start; changed settings are undone then.
+    Raises Refused before anything is started, or when the gateway does not start; what was started beside it is stopped
+    then, and changed settings are undone.
     """
     with home.alone():
         known = read_network(home.network_file)
@@ -58,6 +59,8 @@ def bring_up(home: Home, wish: Wish) -> Launched:
         stop_all(service.place for service in due)
         started = start_all(due)
         if GATEWAY in started.refused:
+            # Banks without a gateway serve nobody: who is told that it failed finds what he had before.
+            stop_all(service.place for service in due if service.name not in alive)
             _undo(home, known, network, alive)
             raise started.refused[GATEWAY]
     return Launched(

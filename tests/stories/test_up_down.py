@@ -169,7 +169,18 @@ def test_banks_that_cannot_start_keep_no_other_down(owner: Operator) -> None:
     assert "KEY_FILE_UNSAFE" in said
     assert "EAST did not start" in said
     assert "DATABASE_DAMAGED" in said
+    assert said.endswith("running: gateway NORTH; interbank down stops them\n")
     assert owner.states() == {"gateway": "serving", "NORTH": "serving", "SOUTH": "down", "EAST": "down"}
+
+
+def test_a_gateway_that_does_not_start_leaves_no_bank_running_alone(owner: Operator) -> None:
+    owner.home.gateway.key.write_bytes(owner.home.bank("NORTH").key.read_bytes())
+
+    said = owner.types("up", "--detach", ends_with=1)
+
+    assert "gateway did not start" in said
+    assert "running" not in said
+    assert set(owner.states().values()) == {"down"}
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
