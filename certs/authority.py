@@ -36,6 +36,9 @@ LEAF_DAYS = 397
 RENEW_DAYS = 30
 """Ten years for the authority, thirteen months for what it signs; renewed within the last month."""
 
+_NO_AUTHORITY = "put it back from your copy of the keys; where there never was one: interbank up"
+_NO_AUTHORITY_KEY = "put it back from where you keep it, for as long as it takes to make certificates"
+
 _BACKDATED = timedelta(hours=1)
 """Certificates begin a little before they are made, for computers whose clock is behind."""
 
@@ -70,7 +73,7 @@ def issue(authority: Pair, leaf: Pair, names: Sequence[str], *, now: datetime | 
     """Make a key and a certificate for the gateway (`names.gateway_names()`) or a bank (`names.bank_name()` alone).
 
     Raises Refused: KEY_FILE_EXISTS if the certificate is there; CERTIFICATE_UNUSABLE if the names are neither the
-    gateway's nor one bank's; KEY_FILE_UNSAFE if the authority's key is missing or others can read it.
+    gateway's nor one bank's; KEY_FILE_MISSING if the authority's key is, KEY_FILE_UNSAFE if others can read it.
     """
     _refuse_existing(leaf, hint="interbank ca renew gives it a new certificate; for a new key, move both away first")
     now = now or _now()
@@ -83,7 +86,7 @@ def renew(authority: Pair, leaf: Pair, *, names: Sequence[str] = (), now: dateti
     """Sign the leaf's key anew if its certificate ends within 30 days, lacks one of `names`, or was signed by another
     authority than the present one. The key and the names it had stay. Returns whether there is a new certificate.
 
-    Raises Refused as `issue` does, and KEY_FILE_UNSAFE if the leaf is missing.
+    Raises Refused as `issue` does, and KEY_FILE_MISSING if the leaf is.
     """
     now = now or _now()
     old = read_leaf(leaf)
@@ -101,14 +104,15 @@ def is_due(certificate: x509.Certificate, now: datetime) -> bool:
 
 
 def read_leaf(leaf: Pair) -> x509.Certificate:
-    """A leaf's certificate. Raises Refused: KEY_FILE_UNSAFE if it is missing, CERTIFICATE_UNUSABLE if it is damaged."""
-    return _first_certificate(leaf)
+    """A leaf's certificate. Raises Refused: KEY_FILE_MISSING, or CERTIFICATE_UNUSABLE if it is damaged."""
+    return parse_certificates(read_certificate_file(leaf.certificate), str(leaf.certificate))[0]
 
 
 def read_signer(authority: Pair) -> x509.Certificate:
     """The certificate that signs: the authority's first one. Those after it are trusted, no more. Raises as `read_leaf`
     does."""
-    return _first_certificate(authority)
+    pem = read_certificate_file(authority.certificate, missing=_NO_AUTHORITY)
+    return parse_certificates(pem, str(authority.certificate))[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +128,7 @@ def _ready_signer(authority: Pair, names: Sequence[str], now: datetime) -> _Sign
         raise Refused(Reason.CERTIFICATE_UNUSABLE, f"{', '.join(canonical)}: neither the gateway nor one bank")
     certificate = read_signer(authority)
     check_authorities([certificate], str(authority.certificate), now)
-    key = parse_key(read_key_file(authority.key), str(authority.key))
+    key = parse_key(read_key_file(authority.key, missing=_NO_AUTHORITY_KEY), str(authority.key))
     if not belongs_to(certificate, key):
         raise Refused(
             Reason.CERTIFICATE_UNUSABLE, f"{authority.key} is not the key of the first one in {authority.certificate}"
@@ -154,10 +158,6 @@ def _sign(signer: _Signer, key: PrivateKey, names: Sequence[str], now: datetime)
         .sign(signer.key, hashes.SHA256())
     )
     return _pem(certificate)
-
-
-def _first_certificate(pair: Pair) -> x509.Certificate:
-    return parse_certificates(read_certificate_file(pair.certificate), str(pair.certificate))[0]
 
 
 def _refuse_existing(pair: Pair, *, hint: str) -> None:

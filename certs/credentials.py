@@ -28,9 +28,9 @@ class Credentials:
 def read_credentials(certificate: Path, key: Path, authority: Path) -> Credentials:
     """Read a process's credentials and check that they will work.
 
-    Raises Refused: KEY_FILE_UNSAFE if a file is missing, or the key can be read by others; CERTIFICATE_UNUSABLE if the
-    key is encrypted or none, the certificate is not that key's, is not valid now, was not signed by the authority, is
-    not good for both ends of a connection, or names neither the gateway nor one bank.
+    Raises Refused: KEY_FILE_MISSING; KEY_FILE_UNSAFE if the key can be read by others; CERTIFICATE_UNUSABLE if the key
+    is encrypted or none, the certificate is not that key's, is not valid now, was not signed by the authority, is not
+    good for both ends of a connection, or names neither the gateway nor one bank.
     """
     # Servers alone come here; a client that only reads the authority's certificate starts 0.1 s faster without this.
     from certs import checks
@@ -48,7 +48,7 @@ def read_credentials(certificate: Path, key: Path, authority: Path) -> Credentia
 def read_authority(path: Path) -> bytes:
     """Read the authority's certificate, which is all that a customer needs to trust the gateway.
 
-    Raises Refused: KEY_FILE_UNSAFE if it is missing, CERTIFICATE_UNUSABLE if it is no certificate.
+    Raises Refused: KEY_FILE_MISSING, or CERTIFICATE_UNUSABLE if it is no certificate.
     """
     authority = read_certificate_file(path)
     try:

@@ -7,17 +7,22 @@ from pathlib import Path
 from interbank.private_files import OTHERS
 from interbank.refusals import Reason, Refused
 
+_PUT_BACK = "put it back from your copy of the keys"
+_NEW_PAIR = f"{_PUT_BACK}; without one, move its certificate away too, and start the network: a new pair is made"
 
-def read_certificate_file(path: Path) -> bytes:
-    """What is in a certificate file. Raises Refused(KEY_FILE_UNSAFE) if it is missing or cannot be read."""
+
+def read_certificate_file(path: Path, *, missing: str = _PUT_BACK) -> bytes:
+    """What is in a certificate file. Raises Refused: KEY_FILE_MISSING, with what to do if it is `missing`; or
+    KEY_FILE_UNSAFE if it cannot be read."""
     try:
         return path.read_bytes()
     except OSError as error:
-        raise _unreadable(path, error) from error
+        raise _unreadable(path, error, missing=missing) from error
 
 
-def read_key_file(path: Path) -> bytes:
-    """What is in a key file. Raises Refused(KEY_FILE_UNSAFE) if it is missing, unreadable, or open to others.
+def read_key_file(path: Path, *, missing: str = _NEW_PAIR) -> bytes:
+    """What is in a key file. Raises Refused: KEY_FILE_MISSING, with what to do if it is `missing`; KEY_FILE_UNSAFE if
+    it is unreadable, or open to others.
 
     The mode is that of the open file, so nobody can put another one in its place between the look and the reading.
     """
@@ -25,20 +30,23 @@ def read_key_file(path: Path) -> bytes:
         with path.open("rb") as file:
             mode = os.fstat(file.fileno()).st_mode
             if mode & OTHERS:
-                raise Refused(
-                    Reason.KEY_FILE_UNSAFE,
-                    f"{path} holds a private key and others may read or change it (mode {mode & 0o777:04o})",
-                    hint=f"chmod 600 {shlex.quote(str(path))}; if others had access, make a new key",
-                )
+                raise open_to_others(path, mode)
             return file.read()
     except OSError as error:
-        raise _unreadable(path, error) from error
+        raise _unreadable(path, error, missing=missing) from error
 
 
-def _unreadable(path: Path, error: OSError) -> Refused:
-    what = "is missing" if isinstance(error, FileNotFoundError) else f"cannot be read ({error.strerror})"
+def open_to_others(path: Path, mode: int) -> Refused:
+    """What to say of a key file with this mode."""
     return Refused(
         Reason.KEY_FILE_UNSAFE,
-        f"{path} {what}",
-        hint="interbank up makes certificates and keys; one at a time: interbank ca init, interbank ca issue NAME",
+        f"{path} holds a private key and others may read or change it (mode {mode & 0o777:04o})",
+        hint=f"chmod 600 {shlex.quote(str(path))}; if others had access, make a new key",
     )
+
+
+def _unreadable(path: Path, error: OSError, *, missing: str) -> Refused:
+    if isinstance(error, FileNotFoundError):
+        return Refused(Reason.KEY_FILE_MISSING, f"{path} is missing", hint=missing)
+    message = f"{path} cannot be read ({error.strerror})"
+    return Refused(Reason.KEY_FILE_UNSAFE, message, hint="be the user to whom the home belongs")

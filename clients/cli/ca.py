@@ -133,7 +133,7 @@ def _issued(home: Home) -> list[Place]:
     issued = [place for place in places if place.certificate.exists()]
     if not issued and not home.authority_certificate.exists():
         raise Refused(
-            Reason.KEY_FILE_UNSAFE, f"{home.directory} has no certificates", hint="interbank up makes a network there"
+            Reason.HOME_EMPTY, f"{home.directory} has no certificates", hint="make a network there: interbank up"
         )
     return issued
 

@@ -51,7 +51,7 @@ def _require_new(home: Home, network: Network, authority: Pair) -> None:
     places = (home.gateway, *(home.bank(member.bank) for member in network.banks))
     if authority.key.exists() or any(place.certificate.exists() for place in places):
         raise Refused(
-            Reason.KEY_FILE_UNSAFE,
+            Reason.KEY_FILE_MISSING,
             f"{authority.certificate} is missing, and what it signed is there",
             hint="put it back from where you keep it; a new authority would be a new network",
         )

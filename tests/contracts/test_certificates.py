@@ -181,9 +181,19 @@ def test_a_missing_file_stops_the_start(network: Network, missing: str) -> None:
     path.unlink()
 
     refused = refusal(lambda: network.read("NORTH"))
-    assert refused.reason is Reason.KEY_FILE_UNSAFE
+    assert refused.reason is Reason.KEY_FILE_MISSING
     assert f"{path} is missing" in refused.message
-    assert "interbank" in refused.hint
+    assert "put it back" in refused.hint
+    assert "interbank up" not in refused.hint, "it is what up says when it fails"
+
+
+def test_an_authority_whose_key_is_kept_elsewhere_says_so_when_it_is_needed(network: Network) -> None:
+    network.authority.key.unlink()
+
+    refused = refusal(lambda: issue(network.authority, network.leaf("SOUTH"), [SOUTH]))
+    assert refused.reason is Reason.KEY_FILE_MISSING
+    assert refused.hint.startswith("put it back from where you keep it")
+    assert not network.leaf("SOUTH").key.exists()
 
 
 @pytest.mark.parametrize("mode", [0o644, 0o640, 0o604, 0o610, 0o602])

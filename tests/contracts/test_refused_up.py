@@ -80,7 +80,9 @@ def test_an_authority_that_may_not_sign_is_refused_before_anything_is_written(ho
 def test_a_gateway_key_that_is_lost_is_refused_before_a_bank_is_made(home: Home) -> None:
     home.gateway.key.unlink()
 
-    refused_as(home, Wish(names=("pay.example.org",), added=("EAST",)))
+    refused = refused_as(home, Wish(names=("pay.example.org",), added=("EAST",)))
+
+    assert refused.reason is Reason.KEY_FILE_MISSING
 
 
 def test_an_address_of_another_computer_is_refused_beside_a_running_gateway(home: Home) -> None:
