@@ -6,13 +6,14 @@ import click
 
 from clients.account_files import parse_accounts
 from clients.cli.accounts import print_banks
+from clients.cli.admin_payments import resume, transfers
 from clients.cli.cash import Act, carry_out, idempotency_key
 from clients.cli.desk import Desk, logged_in
 from clients.cli.options import Context, common
-from clients.cli.output import Row, print_list, print_one, say
+from clients.cli.output import print_list, print_one, say
 from clients.cli.pay_file import Wishes, file_options, pay_standing_orders, read_file
 from clients.cli.prompts import password_file, read_password
-from clients.cli.rows import ACCOUNT_COLUMNS, TRANSFER_COLUMNS, account_row, shown_transfer, transfer_row
+from clients.cli.rows import ACCOUNT_COLUMNS, account_row
 from clients.cli.session import change_password
 from clients.sdk.records import NewAccount, Opened
 from interbank.money import parse_decimal, parse_money
@@ -22,9 +23,6 @@ from interbank.refusals import Reason, Refused
 _bank = click.option("--bank", required=True, metavar="B", help="At which bank.")
 _account = click.option("--account", required=True, type=int, metavar="N", help="The account's number.")
 _amount = click.option("--amount", required=True, metavar="A", help="How much, for example 12.34.")
-_limit = click.option("--limit", default=50, show_default=True, type=click.IntRange(1), help="At most so many.")
-
-_ADMIN_TRANSFER_COLUMNS = (*TRANSFER_COLUMNS, "principal")
 
 
 @click.group()
@@ -35,6 +33,10 @@ def admin() -> None:
       interbank login --username admin
       interbank admin open-account --bank NORTH --username alice --deposit 100.00
     """
+
+
+admin.add_command(transfers)
+admin.add_command(resume)
 
 
 @admin.command("password")
@@ -250,33 +252,6 @@ def banks(context: Context) -> None:
       interbank admin banks
     """
     print_banks(context)
-
-
-@admin.command("transfers")
-@common
-@click.option("--in-doubt", is_flag=True, help="Only those that are not final.")
-@_limit
-def transfers(context: Context, in_doubt: bool, limit: int) -> None:
-    """List the payments of all customers, newest first.
-
-    \b
-      interbank admin transfers --in-doubt
-    """
-    with logged_in(context) as desk:
-        rows = [transfer_row(found) for found in desk.client.admin.transfers(unfinished=in_doubt, limit=limit)]
-        print_list(context, rows, _ADMIN_TRANSFER_COLUMNS, shown=_shown_in_doubt if in_doubt else _shown_transfer)
-        if not rows:
-            say("no payments are in doubt or under way" if in_doubt else "no payments yet")
-
-
-def _shown_transfer(row: Row) -> Row:
-    return {**shown_transfer(row), "principal": row["principal"]}
-
-
-def _shown_in_doubt(row: Row) -> Row:
-    doubt = row["in_doubt"] or {}
-    told = {name: doubt.get(name, "") for name in ("waiting_for", "cause", "since")}
-    return {**_shown_transfer(row), **told}
 
 
 def _set_status(context: Context, bank: str, account: int, status: str) -> None:

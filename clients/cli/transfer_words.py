@@ -70,8 +70,13 @@ def prose(transfer: Transfer, now: datetime) -> list[str]:
     if transfer.final:
         return lines
     lines += [_line("What now", told.now), _line("How it ends", told.ends)]
+    name = short_id(transfer.transfer_id)
+    if transfer.suspended:
+        lines.append(_line("You", f"tell the operator that {name} is suspended. A new order is a second payment."))
+        looks = f"interbank audit trail {name}, and then interbank admin resume {name}"
+        return [*lines, _line("Operator", f"{looks}: docs/operate.md, A payment is suspended")]
     lines.append(_line("You", "nothing to do. The same key again is safe; a new order is a second payment."))
-    watch = f"interbank watch {short_id(transfer.transfer_id)}"
+    watch = f"interbank watch {name}"
     lines.append(_line("", f"{watch}      exit 0 completed, 3 returned, 130 stopped watching (the payment goes on)"))
     return lines
 
@@ -235,8 +240,8 @@ def _cancelled(_transfer: Transfer, _now: datetime) -> _Prose:
 def _suspended(order: Order) -> _Prose:
     return _Prose(
         f"is not lost: {order.payer_bank} and {order.payee_bank} say different things about this payment.",
-        "nothing is moved by itself any more; the operator sees both records and decides.",
-        "by the operator's hand.",
+        "nothing is moved by itself any more; the operator looks at both records and lets it go on.",
+        "as the banks' ledgers say, once it goes on.",
     )
 
 

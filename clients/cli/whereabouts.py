@@ -139,7 +139,7 @@ def _changes(desk: Desk, known: Transfer) -> Iterator[Transfer]:
         try:
             for now in desk.client.payments.watch(known.transfer_id):
                 lost = False
-                if (now.state, now.in_doubt is None) != (known.state, known.in_doubt is None) or now.final:
+                if _standing(now) != _standing(known) or now.final:
                     known = now
                     yield known
         except Refused as refused:
@@ -149,6 +149,10 @@ def _changes(desk: Desk, known: Transfer) -> Iterator[Transfer]:
                 say(f"{refused.message}; the payment goes on without us, asking again until it answers")
             lost = True
             time.sleep(_ASK_AGAIN_SECONDS)
+
+
+def _standing(transfer: Transfer) -> tuple[str, bool, bool]:
+    return transfer.state, transfer.in_doubt is None, transfer.suspended
 
 
 def _echo_now(found: Transfer) -> None:

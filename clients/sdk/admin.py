@@ -91,3 +91,8 @@ class Admin:
             left, page = left - len(answer.transfers), answer.next_page_token
             if not page:
                 return
+
+    def resume(self, transfer_id: str) -> Transfer:
+        """Let a suspended transfer go on: its banks are asked again. One that is not suspended is left as it is."""
+        request = gateway_pb2.ResumeTransferRequest(transfer_id=bytes.fromhex(transfer_id))
+        return wire.transfer(self._connection.change(self._stub.ResumeTransfer, request, timeout=_SECONDS).transfer)

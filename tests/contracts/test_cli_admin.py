@@ -1,8 +1,12 @@
 """The operator's acts, and that nobody else may do them."""
 
+import asyncio
+import dataclasses
+
 import pytest
 
-from tests.command_line import CommandLine, Pair
+from interbank.instructions import InstructionKind, OutcomeKind
+from tests.command_line import CommandLine, Ending, Pair, the_wire
 from tests.world import PASSWORD, World
 
 
@@ -105,6 +109,50 @@ async def test_the_operator_sees_the_payments_of_all(admin: CommandLine, pair: P
     assert rows[0]["transfer_id"] == paid.json["transfer_id"]
     assert rows[0]["principal"] == f"user:{pair.alice.username}"
     assert (await admin("admin", "transfers", "--in-doubt", "-o", "json")).json == []
+
+
+async def suspended_payment(admin: CommandLine, network: World, pair: Pair) -> tuple[str, asyncio.Task[Ending]]:
+    """A payment of alice's whose credit SOUTH booked and answered with what no honest bank says: its id, and the
+    command that waits for its end."""
+    the_wire(network).alter(InstructionKind.CREDIT, lambda said: dataclasses.replace(said, kind=OutcomeKind.SETTLED))
+    sent = pair.line.begin(*pair.order("1.00"))
+
+    async def found() -> str:
+        rows = (await admin("admin", "transfers", "--in-doubt", "-o", "json")).json
+        return next((row["transfer_id"] for row in rows if row["suspended"]), "")
+
+    transfer_id = await network.until(found)
+    return str(transfer_id), sent
+
+
+async def test_a_suspended_payment_goes_on_when_the_operator_says_so(
+    admin: CommandLine, network: World, pair: Pair
+) -> None:
+    transfer_id, sent = await suspended_payment(admin, network, pair)
+    short = transfer_id[:8]
+    listed = await admin("admin", "transfers", "--in-doubt")
+    told = await pair.line("status", short)
+    refused = await pair.line("admin", "resume", short)
+
+    resumed = await admin("admin", "resume", short)
+    end = await pair.line("watch", short)
+    again = await admin("admin", "resume", short, "-o", "json")
+
+    assert "DEBITED, suspended" in listed.out
+    assert listed.err == f"{short} is suspended: docs/operate.md, A payment is suspended\n"
+    assert told.code == 6
+    assert f"interbank admin resume {short}" in told.out
+    assert (refused.code, "NOT_ALLOWED" in refused.err) == (4, True)
+    assert (resumed.code, transfer_id in resumed.out) == (0, True)
+    assert (end.code, (await sent).code) == (0, 0)
+    assert again.json["state"] == "COMPLETED"
+    assert again.err == "it was not suspended; nothing was changed\n"
+    assert await pair.balances() == (99_00, 1_00)
+
+
+async def test_a_payment_that_nobody_knows_is_not_resumed(admin: CommandLine) -> None:
+    ending = await admin("admin", "resume", "00000000")
+    assert (ending.code, "TRANSFER_NOT_FOUND" in ending.err) == (3, True)
 
 
 async def test_a_customer_may_do_none_of_it(pair: Pair) -> None:

@@ -87,6 +87,7 @@ def test_a_suspended_payment_waits_for_a_human() -> None:
     assert told.startswith("SUSPENDED")
     assert "NORTH and SOUTH say different things about this payment" in told
     assert "nothing is moved by itself any more" in told
+    assert "interbank audit trail 39f2ddad, and then interbank admin resume 39f2ddad" in told
     assert "Do not pay again" in " ".join(pending(a_transfer("DEBITED", suspended=True)))
 
 
