@@ -74,6 +74,8 @@ def _with_what_runs(end: Ended, home: Home) -> Ended:
 def _tell(context: Context, home: Home, launched: Launched, begun: float, *, demo: bool) -> list[Refused]:
     """Wait until all have joined and say how it stands; returns what is not as it should be."""
     network = launched.network
+    for notice in launched.notices:
+        say("\n".join(("note: " + notice.lines[0], *notice.lines[1:])))
     running = frozenset(member.bank for member in network.banks if member.bank not in launched.refused)
     seen = wait_until_joined(home, network, running)
     problems = [*launched.refused.values(), *texts.not_joined(network, seen, launched.refused)]

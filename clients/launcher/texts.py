@@ -37,6 +37,7 @@ def up_row(home: Home, launched: Launched, seen: Mapping[str, Bank]) -> dict[str
         "address": network.customers_address,
         "ca": str(home.authority_certificate),
         "started": list(launched.started),
+        "notices": [{"name": notice.name, "message": " ".join(notice.lines)} for notice in launched.notices],
         "banks": [
             {
                 "bank": member.bank,

@@ -10,6 +10,7 @@ from clients.launcher.journal import first_password_stands
 from clients.launcher.liveness import is_alive
 from clients.launcher.network import Network, is_loopback
 from clients.launcher.network_file import read_network, write_network
+from clients.launcher.notices import Notice, journal_is_lost, notices
 from clients.launcher.ports import check_free, choose_block
 from clients.launcher.preparing import prepare
 from clients.launcher.processes import start_all, stop_all
@@ -21,7 +22,7 @@ from interbank.refusals import Reason, Refused
 @dataclass(frozen=True, slots=True)
 class Launched:
     """What `bring_up` did. `started` holds the names of what it started, `restarted` those of them that ran before with
-    other settings; `refused` says why the others did not start."""
+    other settings; `refused` says why the others did not start; `notices` stopped nothing."""
 
     network: Network
     is_new: bool
@@ -30,6 +31,7 @@ class Launched:
     restarted: frozenset[str]
     children: dict[str, "subprocess.Popen[bytes]"]
     refused: dict[str, Refused]
+    notices: tuple[Notice, ...] = ()
 
 
 def bring_up(home: Home, wish: Wish) -> Launched:
@@ -48,6 +50,7 @@ def bring_up(home: Home, wish: Wish) -> Launched:
         _check_ports(services, before, alive)
         _check_password(home, network)
 
+        journal_lost = journal_is_lost(home)
         asleep = [service.place for service in services if service.name not in alive]
         prepared = prepare(home, network, asleep, needed=GATEWAY)
         changed = prepared.changed | _with_other_arguments(services, before)
@@ -71,6 +74,7 @@ def bring_up(home: Home, wish: Wish) -> Launched:
         restarted=frozenset(alive.intersection(started.children)),
         children=started.children,
         refused=prepared.refused | started.refused,
+        notices=tuple(notices(home, journal_lost=journal_lost)),
     )
 
 
@@ -87,12 +91,16 @@ def _check_ports(services: Sequence[Service], before: Sequence[Service], alive: 
 def _check_password(home: Home, network: Network) -> None:
     """The gateway refuses this too, but by then the one that ran before has been stopped."""
     if not is_loopback(network.listen) and first_password_stands(home.gateway.database):
+        what = "is still the first one"
+        how = "change it with the network up: interbank login --username admin, then interbank admin password"
+        if journal_is_lost(home):
+            what = f"would be the first one again, since {home.gateway.database} is missing"
+            how = "put a backup of it back, or serve this computer alone: interbank up --listen localhost"
         raise Refused(
             Reason.DEFAULT_PASSWORD_EXPOSED,
-            f"admin's password is still the first one, so the gateway does not listen on {network.listen}",
+            f"admin's password {what}, so the gateway does not listen on {network.listen}",
             field="listen",
-            hint="nothing was changed. Change it on this computer, with the network up: "
-            "interbank login --username admin, then interbank admin password",
+            hint=f"nothing was changed; {how}",
         )
 
 

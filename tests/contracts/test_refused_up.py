@@ -59,6 +59,16 @@ def test_an_exposed_first_password_is_refused_before_anything_is_written(home: H
     assert "interbank login --username admin" in refused.hint
 
 
+def test_a_lost_journal_does_not_open_the_network_to_the_first_password(home: Home) -> None:
+    home.gateway.database.unlink()
+    home.gateway.lock.touch()
+
+    refused = refused_as(home, Wish(listen=EVERYWHERE))
+
+    assert refused.reason is Reason.DEFAULT_PASSWORD_EXPOSED
+    assert f"{home.gateway.database} is missing" in refused.message
+
+
 def test_a_new_home_is_not_made_where_its_first_password_would_be_exposed(tmp_path: Path) -> None:
     home = Home(tmp_path / "new")
 

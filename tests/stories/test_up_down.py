@@ -183,6 +183,23 @@ def test_a_gateway_that_does_not_start_leaves_no_bank_running_alone(owner: Opera
     assert set(owner.states().values()) == {"down"}
 
 
+def test_a_journal_that_was_lost_is_said_to_be_begun_anew(owner: Operator) -> None:
+    owner.home.gateway.database.unlink()
+    owner.home.authority_key.chmod(0o644)
+
+    process = owner.start("up", "--detach", "-o", "json")
+    out, said = process.communicate(timeout=90)
+
+    assert process.returncode == 0
+    assert "the gateway's journal was missing, and a new one was begun" in said
+    assert "rebuilt from the banks" in said
+    assert "docs/operate.md, The gateway's database is lost" in said
+    assert f"chmod 600 {owner.home.authority_key}" in said
+    assert [notice["name"] for notice in json.loads(out)["notices"]] == ["JOURNAL_BEGUN_ANEW", "AUTHORITY_KEY_UNSAFE"]
+    owner.home.authority_key.chmod(0o600)
+    assert owner.asks("up", "--detach")["notices"] == []
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_in_the_foreground_the_end_of_up_is_the_end_of_all(owner: Operator, number: signal.Signals) -> None:
     process = owner.start("up")
