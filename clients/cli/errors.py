@@ -77,6 +77,9 @@ _ADVICE: dict[Reason, tuple[str, str]] = {
 }
 
 
+_PROGRAMS = frozenset({"interbank", "chmod", "openssl", "export"})
+"""What hints tell people to type."""
+
 ENDS = (Refused, Ended, click.ClickException, click.Abort, KeyboardInterrupt, OSError)
 """What a command may end with that is not a fault of this program."""
 
@@ -215,9 +218,16 @@ def wants_json(arguments: Sequence[str], from_environment: str) -> bool:
 
 
 def sentence(text: str) -> str:
-    """Words as a sentence: a capital letter first, a full stop last."""
+    """Words as a sentence: a capital letter first, a full stop last. What begins with a command or a path is to be
+    copied, and stays as it is."""
     text = text.strip()
-    return text if not text else text[0].upper() + text[1:] + ("" if text[-1] in ".:!?" else ".")
+    if not text or _is_to_be_copied(text.split()[0]):
+        return text
+    return text[0].upper() + text[1:] + ("" if text[-1] in ".:!?" else ".")
+
+
+def _is_to_be_copied(word: str) -> bool:
+    return word in _PROGRAMS or "/" in word or word.startswith(("-", "~", "."))
 
 
 def _hint(hint: str) -> tuple[str, str]:
