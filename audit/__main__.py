@@ -20,7 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one question and print its answer; returns the exit code."""
     options = _parse(arguments)
     try:
-        result, lines, clean = _answer(options)
+        result, lines, code = _answer(options)
     except CannotAudit as error:
         sys.stderr.write(f"error: {harmless(error.message)}. {error.reason}\n")
         if error.hint:
@@ -33,20 +33,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.write(json.dumps(result, ensure_ascii=False, indent=2) + "\n")
     else:
         sys.stdout.write("".join(f"{line}\n" for line in lines))
-    return EXIT_CLEAN if clean else EXIT_FINDINGS
+    return code
 
 
-def _answer(options: argparse.Namespace) -> tuple[dict[str, object], Iterable[str], bool]:
-    """The result for programs, its lines for people, and whether nothing was found."""
+def _answer(options: argparse.Namespace) -> tuple[dict[str, object], Iterable[str], int]:
+    """The result for programs, its lines for people, and the exit code."""
     if options.command == "trail":
         found = trail(options.transfer_id, options.places)
         picture = [*picture_lines(found), ""] if options.picture else []
-        return found.as_json(), [*picture, *trail_lines(found)], found.clean
+        code = EXIT_CLEAN if found.clean else EXIT_FINDINGS
+        return found.as_json(), [*picture, *trail_lines(found)], code
     if options.command == "positions":
         owed = positions(options.places)
-        return owed.as_json(), position_lines(owed), True
+        return owed.as_json(), position_lines(owed), EXIT_CLEAN
     report = verify(options.places) if options.command == "verify" else reconcile(options.places)
-    return report.as_json(), report_lines(report), report.clean
+    return report.as_json(), report_lines(report), report.exit_code
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:

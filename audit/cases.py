@@ -159,6 +159,11 @@ class Case(NamedTuple):
         """Whether every file that must know the transfer is here."""
         return self.has_journal and self.first.payer_bank in self.heads and self.first.payee_bank in self.heads
 
+    @property
+    def ways(self) -> int:
+        """How many files are here that must know the transfer."""
+        return self.has_journal + len({self.first.payer_bank, self.first.payee_bank} & self.heads.keys())
+
     def word(self, bank: str) -> str | None:
         """What a bank says became of the transfer. None where that cannot be known: there is no file, or the row may
         stand in the part that its file lacks."""

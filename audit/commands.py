@@ -33,8 +33,9 @@ def verify(places: Sequence[Path]) -> Report:
         across = attempt if attempt and not unusable else reconcile_files(usable)
         money = totals(usable)
     across, looks = _looked_again(places, unusable, across, live=files.live)
+    not_read = tuple(str(path) for path, _ in files.unknown)
     checks = (CHECKED_IN_A_BANK if files.banks else ()) + (CHECKED_IN_THE_JOURNAL if files.gateway else ())
-    return _report("verify", description, own, unusable, money, across, looks, checks)
+    return replace(_report("verify", description, own, unusable, money, across, looks, checks), not_read=not_read)
 
 
 def reconcile(places: Sequence[Path]) -> Report:
@@ -46,7 +47,8 @@ def reconcile(places: Sequence[Path]) -> Report:
         usable = files.without(unusable)
         money, across = totals(usable), reconcile_files(usable)
     across, looks = _looked_again(places, unusable, across, live=files.live)
-    return _report("reconcile", description, own, unusable, money, across, looks, ())
+    not_read = tuple(str(path) for path, _ in files.unknown)
+    return replace(_report("reconcile", description, own, unusable, money, across, looks, ()), not_read=not_read)
 
 
 def _reconciled_if_readable(files: Files) -> Reconciled | None:
@@ -99,12 +101,12 @@ def _with_gaps(file: FileReport, incomplete: dict[str, Position]) -> FileReport:
 
 
 def _compared(across: Reconciled) -> Iterator[str]:
-    if across.comparison.transfers:
-        transfers, three_ways = across.comparison.transfers, across.comparison.three_ways
-        yield (
-            f"{transfers:,} transfers between accounts, {three_ways:,} of them in every file that must know them: "
-            "order, amount, fingerprint, outcome, evidence"
-        )
+    found = across.comparison
+    if found.transfers:
+        here = f"{found.three_ways:,} of them in every file that must know them"
+        here += f", {found.two_ways:,} in two files" if found.two_ways else ""
+        here += f", {found.one_way:,} in one file alone, compared with nothing" if found.one_way else ""
+        yield f"{found.transfers:,} transfers between accounts, {here}: order, amount, fingerprint, outcome, evidence"
     if any(across.seen.confirmed.values()):
         yield "what files have seen of each other's records, by number and chain hash"
 

@@ -73,7 +73,7 @@ def _report(file: OpenFile, sha256: str, note: str) -> FileReport:
 def _not_here(files: Files, manifests: dict[Path, manifest.Manifest | None]) -> Iterator[str]:
     for path, error in files.damaged:
         yield f"{path}: cannot be opened: {error}"
-    for path, reason in files.others:
+    for path, reason in (*files.unknown, *files.others):
         yield f"{path}: {reason}"
     for folder, found in manifests.items():
         if found is not None:

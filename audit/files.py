@@ -40,6 +40,10 @@ class CannotAudit(Exception):
         self.hint = hint
 
 
+class _UnknownSchema(Exception):
+    """A database of the network, of a version that this auditor cannot read."""
+
+
 @dataclass(frozen=True, slots=True)
 class OpenFile:
     """A database in a read transaction: everything read from it is of one moment.
@@ -70,12 +74,13 @@ class OpenFile:
 @dataclass(frozen=True, slots=True)
 class Files:
     """What was found: at most one gateway, and banks by id. `others` are files that hold no books, `damaged` databases
-    that SQLite will not open, each with the reason."""
+    that SQLite will not open, `unknown` those of a schema that this auditor does not know, each with the reason."""
 
     gateway: OpenFile | None
     banks: dict[str, OpenFile]
     others: tuple[tuple[Path, str], ...]
     damaged: tuple[tuple[Path, str], ...]
+    unknown: tuple[tuple[Path, str], ...]
 
     @property
     def all(self) -> tuple[OpenFile, ...]:
@@ -87,7 +92,7 @@ class Files:
         """The files that are not of these."""
         gateway = None if self.gateway and self.gateway.name in names else self.gateway
         banks = {name: bank for name, bank in self.banks.items() if name not in names}
-        return Files(gateway, banks, self.others, self.damaged)
+        return Files(gateway, banks, self.others, self.damaged, self.unknown)
 
     @property
     def live(self) -> bool:
@@ -105,11 +110,15 @@ def opened(places: Iterable[Path]) -> Iterator[Files]:
         found: list[OpenFile] = []
         others: list[tuple[Path, str]] = []
         damaged: list[tuple[Path, str]] = []
+        unknown: list[tuple[Path, str]] = []
         for path, named in _candidates(places):
             try:
                 file = _open(path, stack)
             except sqlite3.Error as error:
                 damaged.append((path, str(error)))
+                continue
+            except _UnknownSchema as error:
+                unknown.append((path, str(error)))
                 continue
             if isinstance(file, OpenFile):
                 found.append(file)
@@ -117,7 +126,7 @@ def opened(places: Iterable[Path]) -> Iterator[Files]:
                 raise CannotAudit("DATABASE_FOREIGN", f"{path}: {file}")
             else:
                 others.append((path, file))
-        files = _sorted(found, others, damaged)
+        files = _sorted(found, others, damaged, unknown)
         for file in sorted(found, key=lambda file: file.service != "gateway"):
             file.connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB // len(found)}")
             begin(file)
@@ -173,7 +182,7 @@ def _open(path: Path, stack: contextlib.ExitStack) -> OpenFile | str:
     stack.callback(connection.close)
     connection.execute("PRAGMA query_only = ON")
     connection.execute("PRAGMA trusted_schema = OFF")
-    about = _recognise(path, connection)
+    about = _recognise(connection)
     if isinstance(about, str):
         return about
     live = options == "mode=ro" and readable == path
@@ -203,8 +212,8 @@ def _private_copy(path: Path, stack: contextlib.ExitStack) -> Path:
     return folder / "copy.db"
 
 
-def _recognise(path: Path, connection: sqlite3.Connection) -> tuple[str, str, str, str] | str:
-    """Service, name, currency and revision of a database; or why it holds no books."""
+def _recognise(connection: sqlite3.Connection) -> tuple[str, str, str, str] | str:
+    """Service, name, currency and revision of a database; or why it holds no books. Raises _UnknownSchema."""
     tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     if not {"about", "alembic_version"} <= tables:
         return "not a database of this network"
@@ -212,8 +221,7 @@ def _recognise(path: Path, connection: sqlite3.Connection) -> tuple[str, str, st
     revision = ", ".join(map(str, revisions)) or "none"
     service = schema.REVISIONS.get(revision)
     if service is None:
-        hint = f"it knows {', '.join(schema.REVISIONS)}"
-        raise CannotAudit("SCHEMA_UNKNOWN", f"{path} has schema {revision}, which this auditor does not know", hint)
+        raise _UnknownSchema(f"has schema {revision}, which this auditor does not know")
     columns = "'gateway', ''" if service == "gateway" else "bank, currency"
     row = connection.execute(f"SELECT {columns} FROM about").fetchone()
     if row is None:
@@ -222,7 +230,10 @@ def _recognise(path: Path, connection: sqlite3.Connection) -> tuple[str, str, st
 
 
 def _sorted(
-    found: Iterable[OpenFile], others: Iterable[tuple[Path, str]], damaged: Sequence[tuple[Path, str]]
+    found: Iterable[OpenFile],
+    others: Iterable[tuple[Path, str]],
+    damaged: Sequence[tuple[Path, str]],
+    unknown: Sequence[tuple[Path, str]],
 ) -> Files:
     """Files by whose they are. Two of one bank cannot be told apart: which is the true one?"""
     by_name: dict[str, OpenFile] = {}
@@ -236,10 +247,13 @@ def _sorted(
         by_name[file.name] = file
     gateway = by_name.pop("gateway", None)
     if gateway is None and not by_name:
+        if unknown:
+            hint = f"it knows {', '.join(schema.REVISIONS)}"
+            raise CannotAudit("SCHEMA_UNKNOWN", f"{unknown[0][0]} {unknown[0][1]}", hint)
         if damaged:
             raise CannotAudit("DATABASE_DAMAGED", f"{damaged[0][0]} cannot be read: {damaged[0][1]}")
         raise CannotAudit("HOME_EMPTY", "no database of a bank or of a gateway was found")
-    return Files(gateway, by_name, tuple(others), tuple(damaged))
+    return Files(gateway, by_name, tuple(others), tuple(damaged), tuple(unknown))
 
 
 def _beside(path: Path, suffix: str) -> State:

@@ -33,6 +33,7 @@ class _Counts:
 
     transfers: int = 0
     three_ways: int = 0
+    two_ways: int = 0
     states: Counter[str] = field(default_factory=Counter)
     without_file: Counter[str] = field(default_factory=Counter)
     in_clearing: Counter[str] = field(default_factory=Counter)
@@ -56,6 +57,8 @@ def reconcile_files(files: Files) -> Reconciled:
     comparison = Comparison(
         transfers=counts.transfers,
         three_ways=counts.three_ways,
+        two_ways=counts.two_ways,
+        one_way=counts.transfers - counts.three_ways - counts.two_ways,
         by_state={state: counts.states[state] for state in _STATES if counts.states[state]},
         under_way=tuple(sorted(counts.under_way, key=lambda item: item.since)),
         clearing=tuple((bank, *held) for bank, held in clearing.items()),
@@ -74,6 +77,7 @@ def confirmed(first: Reconciled, second: Reconciled) -> Reconciled:
 def _count(case: Case, counts: _Counts) -> None:
     counts.transfers += 1
     counts.three_ways += case.three_ways
+    counts.two_ways += case.ways > 1 and not case.three_ways
     if case.journal:
         counts.states[case.journal.state] += 1
     for bank in {case.first.payer_bank, case.first.payee_bank} - case.heads.keys():

@@ -70,11 +70,14 @@ class UnderWay:
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """How many transfers were compared and how they stand. `three_ways` counts those for which every file that must
-    know them was there; `by_state` is the journal's states, in the order of a payment's life; `clearing` is what each
-    bank's clearing account holds, as (bank, minor units, currency)."""
+    know them was there, `two_ways` those with two of these files, `one_way` those that one file alone tells of, with
+    nothing to compare it with; `by_state` is the journal's states, in the order of a payment's life; `clearing` is what
+    each bank's clearing account holds, as (bank, minor units, currency)."""
 
     transfers: int
     three_ways: int
+    two_ways: int
+    one_way: int
     by_state: dict[str, int]
     under_way: tuple[UnderWay, ...]
     clearing: tuple[tuple[str, int, str], ...]
@@ -84,6 +87,8 @@ class Comparison:
         return {
             "transfers": self.transfers,
             "three_ways": self.three_ways,
+            "two_ways": self.two_ways,
+            "one_way": self.one_way,
             "by_state": self.by_state,
             "under_way": [item.as_json() for item in self.under_way],
             "clearing": [
@@ -96,7 +101,7 @@ class Comparison:
 @dataclass(frozen=True, slots=True)
 class Report:
     """The result of `verify` or `reconcile`. `looks` is 2 where differences on a running network were looked at again:
-    `findings` are then those that lasted."""
+    `findings` are then those that lasted. `not_read` are files of the network that this auditor cannot read."""
 
     command: str
     files: tuple[FileReport, ...]
@@ -107,6 +112,7 @@ class Report:
     not_checked: tuple[str, ...]
     not_visible: tuple[str, ...]
     looks: int = 1
+    not_read: tuple[str, ...] = ()
 
     @property
     def differing(self) -> int:
@@ -117,6 +123,12 @@ class Report:
     def clean(self) -> bool:
         """Whether nothing was found."""
         return not self.findings
+
+    @property
+    def exit_code(self) -> int:
+        """7 if something was found; else 1 if a file of the network could not be read, so that nobody takes it for
+        checked; else 0."""
+        return 7 if self.findings else 1 if self.not_read else 0
 
     def as_json(self) -> dict[str, object]:
         """For programs."""
@@ -131,4 +143,5 @@ class Report:
             "not_checked": list(self.not_checked),
             "not_visible": list(self.not_visible),
             "looks": self.looks,
+            "not_read": list(self.not_read),
         }

@@ -8,7 +8,7 @@ from audit.amounts import grouped, money
 from audit.findings import Finding
 from audit.picture import draw
 from audit.positions import Positions
-from audit.report import FileReport, Report
+from audit.report import Comparison, FileReport, Report
 from audit.trail import Movement, Step, Trail
 
 _MOST_OF_A_KIND = 20
@@ -155,11 +155,22 @@ def _result(report: Report) -> str:
         found = _count(len(report.findings), "finding")
         return f"{'RESULT':<12} the books do NOT agree: {found} (exit 7){again}. By hand: docs/audit.md"
     comparison = report.comparison
+    unread = f"; {_count(len(report.not_read), 'file')} could not be read (exit 1)" if report.not_read else ""
     if report.command == "reconcile" and comparison is not None:
         states = ", ".join(f"{count:,} {state}" for state, count in comparison.by_state.items())
-        agree = f"{comparison.three_ways:,} of {comparison.transfers:,} transfers agree three ways"
-        return f"{'RESULT':<12} {agree}{f' ({states})' if states else ''}{again}"
-    return f"{'RESULT':<12} the books agree, as far as they were checked{again}"
+        return f"{'RESULT':<12} {_agreement(comparison)}{f' ({states})' if states else ''}{unread}{again}"
+    return f"{'RESULT':<12} the books agree, as far as they were checked{unread}{again}"
+
+
+def _agreement(found: Comparison) -> str:
+    """How many transfers agree, and how many ways each was compared."""
+    if not (found.two_ways or found.one_way):
+        return f"{found.three_ways:,} of {found.transfers:,} transfers agree three ways"
+    ways = ((found.three_ways, "three ways"), (found.two_ways, "two ways"))
+    told = [f"{number:,} agree{'s' if number == 1 else ''} {how}" for number, how in ways if number]
+    if found.one_way:
+        told.append(f"{found.one_way:,} in one file alone, compared with nothing")
+    return f"of {_count(found.transfers, 'transfer')} {', '.join(told)}"
 
 
 def _count(number: int, noun: str) -> str:

@@ -170,7 +170,10 @@ def _follow(files: Files, wanted: bytes) -> Trail:
         steps=steps,
         fingerprints=fingerprints,
         findings=tuple(finding for case in cases(files, compare(files), wanted) for finding in _findings(case)),
-        not_checked=tuple(f"{bank}: no file" for bank in missing),
+        not_checked=(
+            *(f"{path}: {reason}" for path, reason in files.unknown),
+            *(f"{bank}: no file" for bank in missing),
+        ),
     )
 
 

@@ -33,7 +33,8 @@ def audit() -> None:
     """Check the books from the database files alone: no server is asked, nothing is changed.
 
     \b
-    Without HOME_OR_FILES they are those of the home. Exit 0 when nothing was found, 7 when something was.
+    Without HOME_OR_FILES they are those of the home. Exit 0 when nothing was found, 7 when
+    something was, 1 when a file is of a version that cannot be read.
       interbank audit verify
       interbank audit verify /media/stick
       interbank audit trail dc5c6b6b --picture
@@ -90,7 +91,7 @@ def _print_report(context: Context, question: Callable[[Sequence[Path]], Report]
     with _refused():
         report = question(_where(context, places))
     _print(context, report.as_json(), "findings", FINDING_COLUMNS, report_lines(report))
-    return 0 if report.clean else FOUND_SOMETHING
+    return report.exit_code
 
 
 def _print(context: Context, row: Mapping[str, Any], listed: str, columns: Sequence[str], lines: Iterable[str]) -> None:

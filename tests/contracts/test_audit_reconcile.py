@@ -18,7 +18,7 @@ from audit.findings import Kind
 from audit.judgement import judge
 from audit.positions import positions
 from audit.report import Report
-from audit.text import position_lines
+from audit.text import position_lines, report_lines
 from audit.trail import trail
 from tests.audit_books import Network, identity, small_network
 
@@ -168,7 +168,7 @@ def test_without_the_gateways_file_banks_are_compared_with_each_other(tmp_path: 
 
     assert report.clean
     assert report.comparison is not None
-    assert (report.comparison.transfers, report.comparison.three_ways) == (7, 0)
+    assert (report.comparison.transfers, report.comparison.three_ways, report.comparison.two_ways) == (7, 0, 6)
     assert report.not_checked == ("gateway: no file, so banks were compared with each other alone",)
 
 
@@ -179,6 +179,23 @@ def test_a_bank_without_file_is_named_with_what_could_not_be_compared(tmp_path: 
 
     assert report.clean
     assert report.not_checked == ("SOUTH: no file (7 transfers compared without it)",)
+    assert "of 8 transfers 1 agrees three ways, 7 agree two ways (" in result_of(report)
+
+
+def test_one_file_alone_is_not_said_to_agree_or_to_differ(tmp_path: Path) -> None:
+    network = built(tmp_path)
+
+    report = reconcile([network.gateway_path])
+
+    assert report.clean
+    assert report.comparison is not None
+    assert (report.comparison.three_ways, report.comparison.two_ways, report.comparison.one_way) == (0, 0, 8)
+    assert "of 8 transfers 8 in one file alone, compared with nothing" in result_of(report)
+    assert "8 in one file alone" in report.checked[0]
+
+
+def result_of(report: Report) -> str:
+    return list(report_lines(report))[-1]
 
 
 def test_an_outcome_at_a_bank_that_the_order_does_not_name_is_found(tmp_path: Path) -> None:
