@@ -61,6 +61,18 @@ def pay(desk: Desk, saved: SavedOrder) -> Transfer:
     return transfer
 
 
+def drop(desk: Desk, saved: SavedOrder) -> None:
+    """Forget a saved order that moved nothing. Raises Ended for one that was sent: it may be paid, and only the answer
+    to the same order says so."""
+    if saved.state == NOT_ACCEPTED:
+        desk.orders.forget(saved)
+        return
+    name = short_id(saved.transfer_id)
+    message = f"order {name} was sent, and what became of it is not to be forgotten"
+    lines = [f"stopped: {message}.", "It stays saved. To ask, under the same key:", f"interbank retry {name}"]
+    raise Ended(errors.NOT_FINAL, lines, _body(saved, saved.state, message, hint=lines[-1]))
+
+
 def _look_for_repeats(desk: Desk, saved: SavedOrder) -> None:
     order = saved.order
     for before in desk.orders.open(desk.principal):

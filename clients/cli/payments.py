@@ -11,11 +11,12 @@ from clients.cli.desk import Desk, logged_in
 from clients.cli.find_transfer import found_here
 from clients.cli.options import Context, common, not_empty
 from clients.cli.output import Ended, print_list, print_one, say
-from clients.cli.paying import pay, prepare, stop_if_repeated
+from clients.cli.paying import drop, pay, prepare, stop_if_repeated
 from clients.cli.rows import TRANSFER_COLUMNS, shown_transfer, transfer_row
-from clients.cli.transfer_words import exit_code, headline, pending, unhappy_end, what_happened
+from clients.cli.transfer_words import exit_code, headline, pending, short_id, unhappy_end, what_happened
 from clients.cli.whereabouts import coloured
 from clients.sdk.records import Transfer
+from clients.state.orders import SavedOrder
 from interbank.money import Money, parse_money
 from interbank.orders import Order, check_bank_id, check_order
 from interbank.refusals import Reason, Refused
@@ -76,22 +77,32 @@ def transfer(
 @click.command()
 @common
 @click.argument("transfer_id", metavar="ID")
-def retry(context: Context, transfer_id: str) -> None:
+@click.option("--drop", "dropped", is_flag=True, help="Do not send it but forget it: only what was not accepted.")
+def retry(context: Context, transfer_id: str, dropped: bool) -> None:
     """Send exactly a saved order once more. It cannot pay twice: it carries the key that it had.
 
     \b
       interbank retry 39f2ddad
+      interbank retry 39f2ddad --drop
     """
     with logged_in(context) as desk:
-        saved = found_here(desk, transfer_id)
-        if saved is None:
-            raise Refused(
-                Reason.TRANSFER_NOT_FOUND, f"no order that begins with {transfer_id} is saved here",
-                hint=f"interbank status {transfer_id}",
-            )  # fmt: skip
-        if saved.principal != desk.principal:
-            raise Refused(Reason.NOT_ALLOWED, f"that order is of {saved.principal}, and you are {desk.principal}")
-        _show_end(desk, pay(desk, saved))
+        saved = _saved(desk, transfer_id)
+        if dropped:
+            drop(desk, saved)
+            say(f"order {short_id(saved.transfer_id)} is dropped. It was not accepted, and it never will be")
+        else:
+            _show_end(desk, pay(desk, saved))
+
+
+def _saved(desk: Desk, start: str) -> SavedOrder:
+    """The caller's saved order whose id begins so."""
+    saved = found_here(desk, start)
+    if saved is None:
+        message = f"no order that begins with {start} is saved here"
+        raise Refused(Reason.TRANSFER_NOT_FOUND, message, hint=f"interbank status {start}")
+    if saved.principal != desk.principal:
+        raise Refused(Reason.NOT_ALLOWED, f"that order is of {saved.principal}, and you are {desk.principal}")
+    return saved
 
 
 @click.command()

@@ -55,7 +55,7 @@ def watch(context: Context, transfer_id: str) -> None:
     Exit codes: 0 completed, 3 refused or returned, 130 you stopped watching.
     """
     with logged_in(context) as desk:
-        first = last = one_transfer(desk, transfer_id)
+        first = last = _known(desk, transfer_id)
         try:
             for last in _changes(desk, first):
                 if context.output == "table":
@@ -68,14 +68,20 @@ def watch(context: Context, transfer_id: str) -> None:
     click.get_current_context().exit(exit_code(last))
 
 
-def _status_of_one(desk: Desk, start: str) -> None:
+def _known(desk: Desk, start: str) -> Transfer:
+    """The transfer whose id begins so. Raises Ended for an order that is saved here and that the gateway does not
+    know; else Refused."""
     try:
-        found = one_transfer(desk, start)
+        return one_transfer(desk, start)
     except Refused as refused:
         saved = found_here(desk, start)
         if refused.reason is not Reason.TRANSFER_NOT_FOUND or saved is None:
             raise
         raise _never_arrived(saved) from None
+
+
+def _status_of_one(desk: Desk, start: str) -> None:
+    found = _known(desk, start)
     _note(desk, found)
     if desk.context.output == "table":
         _print_prose(found)
@@ -124,6 +130,11 @@ def _never_arrived(saved: SavedOrder) -> Ended:
     else:
         message, code = f"{what} was sent, no answer came, and the gateway does not know it", errors.NOT_FINAL
     lines = [f"not accepted: {message}.", "Nothing moved so far. To send exactly this one:", f"interbank retry {name}"]
+    if saved.state == NOT_ACCEPTED:
+        lines[1:] = [
+            "Nothing moved. Send exactly this one, or drop it:",
+            f"interbank retry {name}, or interbank retry {name} --drop",
+        ]
     body = errors.error_body(
         saved.state, message, hint=lines[-1], moved=False, transfer_id=saved.transfer_id,
         idempotency_key=order.idempotency_key,

@@ -203,6 +203,39 @@ async def test_an_order_kept_over_the_end_of_a_session_is_taken_up_after_login(n
     assert await pair.balances() == (98_00, 2_00)
 
 
+async def test_an_order_that_was_not_accepted_is_known_and_can_be_dropped(network: World, pair: Pair) -> None:
+    nowhere = CommandLine(network, pair.line.profile, gateway="localhost:1")
+    refused = await nowhere(*pair.order("2.00"))
+    name = refused.err.splitlines()[-1].split()[-1]
+
+    status, watched = await pair.line("status", name), await pair.line("watch", name)
+    assert (refused.code, status.code, watched.code) == (5, 5, 5)
+    assert status.err == watched.err
+    assert "is saved here and was not accepted" in status.err
+    assert status.err.splitlines()[-1] == f"interbank retry {name}, or interbank retry {name} --drop"
+
+    dropped = await pair.line("retry", name, "--drop")
+    assert dropped.code == 0
+    assert pair.line.saved() == []
+    assert (await pair.line("status", name)).code == 3
+    assert await pair.balances() == (100_00, 0)
+
+
+async def test_an_order_that_was_sent_cannot_be_dropped(network: World, pair: Pair) -> None:
+    held = the_wire(network).hold_reply(InstructionKind.DEBIT)
+    paying = pair.line.begin(*pair.order("2.00"))
+    await held.arrived.wait()
+    (saved,) = pair.line.saved("open")
+
+    kept = await pair.line("retry", saved.stem[:8], "--drop")
+
+    assert kept.code == 6
+    assert kept.err.splitlines()[-1] == f"interbank retry {saved.stem[:8]}"
+    assert pair.line.saved("open") == [saved]
+    held.release()
+    assert (await paying).code == 0
+
+
 async def test_retry_of_an_order_that_is_not_saved_says_so(pair: Pair) -> None:
     ending = await pair.line("retry", "abcd1234")
     assert ending.code == 3
