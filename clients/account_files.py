@@ -15,10 +15,10 @@ _NUMBER = re.compile(r"[0-9]{1,15}", re.ASCII)
 
 def parse_accounts(content: bytes, currency: str) -> list[NewAccount]:
     """The accounts of a file, in its order; a deposit of 0.00 is none. Raises MalformedFile with every fault."""
-    faults: list[Fault] = []
+    lines, faults = read_lines(content, required=COLUMNS)
     accounts: list[NewAccount] = []
     first: dict[tuple[str, str], int] = {}
-    for line in read_lines(content, required=COLUMNS):
+    for line in lines:
         found = _faults(line, currency)
         for column in ("account", "username"):
             value = line.values[column].lstrip("0") if column == "account" else line.values[column]
@@ -29,7 +29,7 @@ def parse_accounts(content: bytes, currency: str) -> list[NewAccount]:
         if not found:
             accounts.append(_account(line, currency))
     if faults:
-        raise MalformedFile(faults)
+        raise MalformedFile(sorted(faults, key=lambda fault: fault.line))
     return accounts
 
 

@@ -38,11 +38,13 @@ class Line:
     values: Mapping[str, str]
 
 
-def read_lines(content: bytes, *, required: Sequence[str], optional: Sequence[str] = ()) -> list[Line]:
-    """The lines below the header, empty ones left out. UTF-8 with or without BOM, commas, columns in any order.
+def read_lines(
+    content: bytes, *, required: Sequence[str], optional: Sequence[str] = ()
+) -> tuple[list[Line], list[Fault]]:
+    """The lines below the header, empty ones left out, and those of a wrong length. UTF-8 with or without BOM, commas,
+    columns in any order.
 
-    Raises MalformedFile for what is no such text, and for columns that are missing, unknown or there twice; lines of a
-    wrong length are all named together.
+    Raises MalformedFile for what is no such text, and for columns that are missing, unknown or there twice.
     """
     records = _records(_text(content))
     number, header = next(records, (1, []))
@@ -55,9 +57,7 @@ def read_lines(content: bytes, *, required: Sequence[str], optional: Sequence[st
             faults.append(Fault(number, "", f"{len(record)} values, and the header has {len(columns)} columns"))
         else:
             lines.append(Line(number, dict(zip(columns, map(str.strip, record), strict=True))))
-    if faults:
-        raise MalformedFile(faults)
-    return lines
+    return lines, faults
 
 
 def _text(content: bytes) -> str:

@@ -65,9 +65,9 @@ class PaymentLine:
 def parse_payments(content: bytes, payer: Payer, run: str) -> list[PaymentLine]:
     """The payments of a file, in its order. Raises MalformedFile with every fault of every line."""
     required = COLUMNS if payer.account is not None else OPERATOR_COLUMNS
-    faults: list[Fault] = []
     parsed: list[PaymentLine] = []
-    for line in read_lines(content, required=required, optional=("key",)):
+    lines, faults = read_lines(content, required=required, optional=("key",))
+    for line in lines:
         reader = _Reader(line)
         order = reader.order(payer)
         faults += reader.faults

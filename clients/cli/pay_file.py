@@ -2,6 +2,7 @@
 
 import contextlib
 import re
+import shlex
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -126,7 +127,7 @@ def read_file(file: Path, parse: Callable[[bytes], _Parsed], *, nothing: str, re
 
 
 def _pay(desk: Desk, wishes: Wishes, payer: Payer, payer_words: Callable[[], str], *, authority: str) -> None:
-    remedy = f"{click.get_current_context().command_path} {wishes.file.name} --check"
+    remedy = _after_faults(wishes, payer)
     lines = read_file(
         wishes.file, lambda content: parse_payments(content, payer, wishes.run), nothing="paid", remedy=remedy
     )
@@ -143,6 +144,15 @@ def _pay(desk: Desk, wishes: Wishes, payer: Payer, payer_words: Callable[[], str
         return
     _ask(bulk, wishes)
     _run(desk, bulk, wishes, payer.currency)
+
+
+def _after_faults(wishes: Wishes, payer: Payer) -> str:
+    """What to type when a file has faults."""
+    if wishes.check:
+        return "Correct these lines, then the same command again."
+    whose = "--from" if payer.account is not None else "--bank"
+    command = click.get_current_context().command_path
+    return f"{command} {shlex.quote(str(wishes.file))} {whose} {payer.bank} --check"
 
 
 def _ask(bulk: Bulk, wishes: Wishes) -> None:

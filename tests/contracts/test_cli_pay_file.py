@@ -91,19 +91,27 @@ async def test_check_says_what_would_be_paid_and_pays_nothing(pair: Pair) -> Non
 
 
 async def test_one_bad_line_and_nothing_of_the_file_is_paid(pair: Pair) -> None:
-    file = file_of(pair, "1.00,good", '"12,34",bad', "1.00,good", "0.001,bad")
+    file = file_of(pair, "1.00,good", '"12,34",bad', "1.00,good", "0.001,bad", "12,34,bad")
 
     ending = await pair.line("pay-file", file)
     programs = await pair.line("pay-file", file, "-o", "json")
 
     assert (ending.code, programs.code) == (2, 2)
     assert ending.err.splitlines() == [
-        'usage: salaries.csv line 3, column amount: "12,34" is not an amount; write 12.34 (1 more: line 5)',
+        'usage: salaries.csv line 3, column amount: "12,34" is not an amount; write 12.34 (2 more: lines 5, 6)',
         "  salaries.csv line 5, column amount: 0.001 has 3 decimals, EUR has 2; example: 12.34",
+        "  salaries.csv line 6: 6 values, and the header has 5 columns",
         "Nothing of this file was paid.",
-        "interbank pay-file salaries.csv --check",
+        f"interbank pay-file {file} --from NORTH --check",
     ]
-    assert [(fault["line"], fault["column"]) for fault in programs.error["faults"]] == [(3, "amount"), (5, "amount")]
+    assert [(fault["line"], fault["column"]) for fault in programs.error["faults"]] == [
+        (3, "amount"),
+        (5, "amount"),
+        (6, ""),
+    ]
+    checked = await pair.line("pay-file", file, "--check")
+    assert (checked.code, checked.err.splitlines()[:-1]) == (2, ending.err.splitlines()[:-1])
+    assert checked.err.splitlines()[-1] == "Correct these lines, then the same command again."
     assert await pair.balances() == (100_00, 0)
 
 
