@@ -11,6 +11,8 @@ MAX_MINOR_UNITS = 10**15 - 1
 
 _DECIMAL = re.compile(r"(-?)([0-9]+)(?:\.([0-9]+))?", re.ASCII)
 
+_GROUPED = re.compile(r"-?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?", re.ASCII)
+
 
 @value
 class Money:
@@ -69,8 +71,7 @@ def parse_decimal(text: str, currency: str, *, field: str = "amount") -> Money:
     example = to_decimal(1234, currency)
     match = _DECIMAL.fullmatch(text)
     if match is None or len(text) > 40:
-        point = text.replace(",", ".")
-        hint = f"write {point}" if text != point and _DECIMAL.fullmatch(point) else f"example: {example}"
+        hint = _as_meant(text, digits) or f"example: {example}"
         raise Refused(Reason.AMOUNT_MALFORMED, f'"{text[:40]}" is not an amount', field=field, hint=hint)
     sign, whole, fraction = match[1], match[2], match[3] or ""
     if len(fraction) > digits:
@@ -81,6 +82,15 @@ def parse_decimal(text: str, currency: str, *, field: str = "amount") -> Money:
             hint=f"example: {example}",
         )
     return Money(int(f"{sign}{whole}{fraction.ljust(digits, '0')}"), currency)
+
+
+def _as_meant(text: str, digits: int) -> str:
+    """How to write an amount that has commas; empty where nobody can know what is meant."""
+    # With three decimals 1,234 may be either.
+    if _GROUPED.fullmatch(text) and (digits != 3 or "." in text or text.count(",") > 1):
+        return f"write it without thousands separators: {text.replace(',', '')}"
+    point = text.replace(",", ".")
+    return f"write {point}" if text != point and _DECIMAL.fullmatch(point) else ""
 
 
 def check_amount(minor_units: int, currency: str, *, field: str = "amount") -> None:

@@ -39,7 +39,7 @@ TYPED = [
     ("9999999999999.99", "EUR", MAX_MINOR_UNITS),
 ]
 
-MALFORMED = ["", " ", "12.34 ", " 12.34", "+1", "12.", ".5", "1e3", "1_000", "1,234.50", "0x10", "nan", "inf", "--1",
+MALFORMED = ["", " ", "12.34 ", " 12.34", "+1", "12.", ".5", "1e3", "1_000", "0x10", "nan", "inf", "--1",
              "- 1", "12.34\n", "١٢", "\uff11\uff12", "12·34", "9" * 41]  # fmt: skip
 
 REFUSED = [
@@ -156,3 +156,21 @@ def test_no_float_is_near_money(file: str) -> None:
         assert not (isinstance(node, ast.Constant) and isinstance(node.value, float)), node.lineno
         assert not (isinstance(node, ast.Name) and node.id in ("float", "round")), node.lineno
         assert not (isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div)), node.lineno
+
+
+@pytest.mark.parametrize(
+    ("typed", "currency", "hint"),
+    [
+        ("1,000.00", "EUR", "write it without thousands separators: 1000.00"),
+        ("12,345,678.9", "EUR", "write it without thousands separators: 12345678.9"),
+        ("1,000", "EUR", "write it without thousands separators: 1000"),
+        ("1,000", "JPY", "write it without thousands separators: 1000"),
+        ("1,234", "BHD", "write 1.234"),
+        ("1,234.500", "BHD", "write it without thousands separators: 1234.500"),
+        ("10,00.00", "EUR", "example: 12.34"),
+    ],
+)
+def test_an_amount_with_thousands_separators_is_shown_without_them(typed: str, currency: str, hint: str) -> None:
+    with pytest.raises(Refused) as caught:
+        parse_money(typed, currency)
+    assert (caught.value.reason, caught.value.hint) == (Reason.AMOUNT_MALFORMED, hint)
