@@ -45,7 +45,12 @@ def audit() -> None:
 @common
 @_PLACES
 def verify(context: Context, places: tuple[Path, ...]) -> int:
-    """Recompute every number and hash of every file, then compare the files with each other."""
+    """Recompute every number and hash of every file, then compare the files with each other.
+
+    \b
+      interbank audit verify
+      interbank audit verify /media/stick/2026-11-22
+    """
     return _print_report(context, commands.verify, places)
 
 
@@ -53,7 +58,12 @@ def verify(context: Context, places: tuple[Path, ...]) -> int:
 @common
 @_PLACES
 def reconcile(context: Context, places: tuple[Path, ...]) -> int:
-    """Compare every transfer three ways: journal, payer's bank, payee's bank."""
+    """Compare every transfer three ways: journal, payer's bank, payee's bank; two ways where a file is missing.
+
+    \b
+      interbank audit reconcile
+      interbank audit reconcile gateway.db NORTH.db SOUTH.db
+    """
     return _print_report(context, commands.reconcile, places)
 
 
@@ -63,7 +73,11 @@ def reconcile(context: Context, places: tuple[Path, ...]) -> int:
 @_PLACES
 @click.option("--picture", is_flag=True, help="Draw the messages.")
 def trail(context: Context, transfer_id: str, places: tuple[Path, ...], picture: bool) -> int:
-    """Follow one transfer, named by any unique beginning of its id, through journal and ledgers."""
+    """Follow one transfer, named by any unique beginning of its id, through journal and ledgers.
+
+    \b
+      interbank audit trail dc5c6b6b --picture
+    """
     with _refused():
         found = trail_of.trail(transfer_id, _where(context, places))
     pictured = [*picture_lines(found), ""] if picture else []
@@ -75,7 +89,12 @@ def trail(context: Context, transfer_id: str, places: tuple[Path, ...], picture:
 @common
 @_PLACES
 def positions(context: Context, places: tuple[Path, ...]) -> int:
-    """Say which bank owes which, by currency."""
+    """Say which bank owes which, by currency.
+
+    \b
+      interbank audit positions
+      interbank audit positions -o csv > positions.csv
+    """
     with _refused():
         owed = positions_of.positions(_where(context, places))
     if context.output == "table":

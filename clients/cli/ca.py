@@ -44,7 +44,11 @@ def ca() -> None:
 @ca.command()
 @common
 def init(context: Context) -> None:
-    """Make the authority: a key and a certificate for ten years. It is never overwritten."""
+    """Make the authority: a key and a certificate for ten years. It is never overwritten.
+
+    \b
+      interbank ca init --home ~/six
+    """
     authority = _authority(Home(context.home_directory))
     create_authority(authority)
     print_one(context, _row(AUTHORITY, authority, read_signer(authority)), _ONE_COLUMNS)
@@ -79,6 +83,10 @@ def renew_all(context: Context, who: tuple[str, ...], hosts: tuple[str, ...]) ->
     """Make new certificates where one ends within a month, or another authority signed it; by default for all.
 
     Keys and names stay; --name adds a host to the gateway's.
+
+    \b
+      interbank ca renew
+      interbank ca renew gateway --name pay.example.org
     """
     home = Home(context.home_directory)
     for host in hosts:
@@ -100,7 +108,11 @@ def renew_all(context: Context, who: tuple[str, ...], hosts: tuple[str, ...]) ->
 @ca.command(short_help="List the certificates: whose, and for how long.")
 @common
 def show(context: Context) -> None:
-    """List the certificates: whose, for how long, and whether this authority signed them."""
+    """List the certificates: whose, for how long, and whether this authority signed them.
+
+    \b
+      interbank ca show
+    """
     home = Home(context.home_directory)
     authority = _authority(home)
     signer = read_signer(authority)

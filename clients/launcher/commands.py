@@ -50,9 +50,9 @@ def up(
     names others. What was decided stands in HOME/network.toml; later the home alone is enough.
 
     \b
-    interbank up                                   and Ctrl-C stops all of it
-    interbank up --home ~/six --banks NORTH,SOUTH,EAST,WEST,LAKE,HILL --detach
-    interbank up --home ~/six --add-bank FORD:USD --detach
+      interbank up                                   and Ctrl-C stops all of it
+      interbank up --home ~/six --banks NORTH,SOUTH,EAST,WEST,LAKE,HILL --detach
+      interbank up --home ~/six --add-bank FORD:USD --detach
     """
     from clients.launcher.launching import launch
 
@@ -72,7 +72,12 @@ def up(
 @click.option("--now", is_flag=True, help="Kill at once. No money is lost: what was not answered is asked again.")
 @common
 def down(context: Context, *, now: bool) -> None:
-    """Stop the network: the gateway first, then its banks. Payments that are not final go on at the next start."""
+    """Stop the network: the gateway first, then its banks. Payments that are not final go on at the next start.
+
+    \b
+      interbank down
+      interbank down --home ~/six --now
+    """
     from clients.launcher.processes import stop_all
 
     home, network = _network_of(context)
@@ -88,7 +93,12 @@ def down(context: Context, *, now: bool) -> None:
 @click.option("--check", is_flag=True, help="End with 1 unless every process serves.")
 @common
 def ps(context: Context, *, check: bool) -> None:
-    """Show the processes of the network, and whether payments flow through them."""
+    """Show the processes of the network, and whether payments flow through them.
+
+    \b
+      interbank ps
+      interbank ps --check || echo "not all of it serves"
+    """
     from clients.launcher.standing import stand
     from clients.launcher.texts import waiting_lines
 
@@ -121,7 +131,12 @@ def ps(context: Context, *, check: bool) -> None:
 )
 @common
 def logs(context: Context, *, name: str | None, following: bool, count: int | None) -> None:
-    """Show what every process did, or the one that is named, in the order of time (UTC)."""
+    """Show what every process did, or the one that is named, in the order of time (UTC).
+
+    \b
+      interbank logs -f
+      interbank logs SOUTH --lines 20
+    """
     from clients.launcher.logs import Line, follow, read_merged
 
     home, network = _network_of(context)
