@@ -10,7 +10,7 @@ from clients.cli.errors import error_body
 from clients.cli.options import Context, common
 from clients.cli.output import Ended, harmless, print_list, say
 from clients.launcher.home import Home, Place
-from clients.launcher.network import Network
+from clients.launcher.network import MOST_SESSION_DAYS, SESSION_DAYS, Network
 from clients.launcher.network_file import read_network
 from clients.launcher.wishes import Wish
 from interbank.refusals import Reason, Refused
@@ -28,6 +28,12 @@ from interbank.refusals import Reason, Refused
 @click.option("--counter/--no-counter", default=None, help="Whether customers may deposit and withdraw cash.")
 @click.option("--listen", metavar="ADDRESS", help="Serve customers here; needs another admin password than 1234.")
 @click.option("--name", "names", multiple=True, metavar="HOST", help="A name that customers call the gateway by.")
+@click.option(
+    "--session-days",
+    type=click.IntRange(1, MOST_SESSION_DAYS),
+    metavar="N",
+    help=f"A session that is unused for so long ends; by default {SESSION_DAYS} days.",
+)
 @click.option("--demo", is_flag=True, help="Open demo accounts for alice and bob, and the counter.")
 @click.option("--detach", is_flag=True, help="Return when all banks have joined, and leave the network running.")
 @common
@@ -41,6 +47,7 @@ def up(
     counter: bool | None,
     listen: str | None,
     names: tuple[str, ...],
+    session_days: int | None,
     demo: bool,
     detach: bool,
 ) -> None:
@@ -64,6 +71,7 @@ def up(
         counter=True if demo and counter is None else counter,
         listen=listen,
         names=names,
+        session_days=session_days,
     )
     launch(context, Home(context.home_directory), wish, demo=demo, detach=detach)
 

@@ -13,6 +13,12 @@ LOOPBACK = "localhost"
 _LOOPBACK_TOO = (LOOPBACK, "127.0.0.1", "::1", "0.0.0.0", "::")  # noqa: S104
 """Addresses that serve those who ask for localhost."""
 
+SESSION_DAYS = 30
+"""How long a session may be unused before it ends, where the operator decided nothing else."""
+
+MOST_SESSION_DAYS = 365
+"""No session lasts longer, however much it is used."""
+
 _LAST_PORT = 65535
 
 
@@ -30,7 +36,8 @@ class Network:
     """A network on one computer. `port_base` is the gateway's port for banks, the next one its port for customers.
 
     `listen` is the address on which customers are served; banks are always served on this computer alone. `names` are
-    the hosts that the gateway's certificate names besides this computer. `created` is UTC in ISO 8601.
+    the hosts that the gateway's certificate names besides this computer. A session that is unused for `session_days`
+    ends. `created` is UTC in ISO 8601.
     """
 
     created: str
@@ -39,6 +46,7 @@ class Network:
     listen: str = LOOPBACK
     names: tuple[str, ...] = ()
     counter: bool = False
+    session_days: int = SESSION_DAYS
     banks: tuple[Member, ...] = ()
 
     @property

@@ -7,7 +7,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from clients.launcher.network import LOOPBACK, Member, Network
+from clients.launcher.network import LOOPBACK, MOST_SESSION_DAYS, SESSION_DAYS, Member, Network
 from interbank.currencies import decimals
 from interbank.orders import check_bank_id
 from interbank.private_files import replace_file
@@ -48,6 +48,7 @@ def _to_toml(network: Network) -> str:
         f"listen = {_text(network.listen)}",
         f"names = [{', '.join(map(_text, network.names))}]",
         f"counter = {'true' if network.counter else 'false'}",
+        f"session_days = {network.session_days}",
     ]
     for member in network.banks:
         lines += ["", f"[banks.{member.bank}]", f"currency = {_text(member.currency)}", f"port = {member.port}"]
@@ -70,6 +71,7 @@ def _from_toml(document: Mapping[str, Any]) -> Network:
         listen=_get(document, "listen", str, LOOPBACK),
         names=tuple(_texts(_get(document, "names", list, []))),
         counter=_get(document, "counter", bool, False),
+        session_days=_session_days(document),
         banks=tuple(_member(bank, settings) for bank, settings in banks.items()),
     )
     return network.checked()
@@ -81,6 +83,13 @@ def _member(bank: str, settings: Any) -> Member:
         raise _Unreadable(f"[banks.{bank}] is not a table")
     _only(settings, {"currency", "port"}, f" of [banks.{bank}]")
     return Member(bank, _currency(settings), _get(settings, "port", int))
+
+
+def _session_days(document: Mapping[str, Any]) -> int:
+    days: int = _get(document, "session_days", int, SESSION_DAYS)
+    if not 1 <= days <= MOST_SESSION_DAYS:
+        raise _Unreadable(f'"session_days" should be 1 to {MOST_SESSION_DAYS}')
+    return days
 
 
 def _currency(table: Mapping[str, Any]) -> str:

@@ -44,6 +44,7 @@ def gateway_service(home: Home, network: Network) -> Service:
             *_files(home, home.gateway),
             *("--listen-customers", network.customers_listen),
             *("--listen-banks", network.banks_address),
+            *("--idle-limit-days", str(network.session_days)),
         ),
         listens=((LOOPBACK, network.port_base), (network.listen, network.port_base + 1)),
         address=network.customers_address,

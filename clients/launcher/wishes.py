@@ -27,6 +27,7 @@ class Wish:
     counter: bool | None = None
     listen: str | None = None
     names: tuple[str, ...] = ()
+    session_days: int | None = None
 
 
 def decide(known: Network | None, wish: Wish, now: datetime, choose_block: Callable[[int], int]) -> Network:
@@ -50,6 +51,7 @@ def decide(known: Network | None, wish: Wish, now: datetime, choose_block: Calla
         network,
         counter=network.counter if wish.counter is None else wish.counter,
         listen=wish.listen or network.listen,
+        session_days=wish.session_days or network.session_days,
         names=tuple(dict.fromkeys((*network.names, *wish.names))),
     ).checked()
 

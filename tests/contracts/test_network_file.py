@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from clients.launcher.home import Home
 from clients.launcher.network import Network, new_network
 from clients.launcher.network_file import read_network, write_network
+from clients.launcher.services import gateway_service
 from interbank.refusals import Reason, Refused
 
 CREATED = datetime(2026, 11, 22, 14, 2, 11, tzinfo=UTC)
@@ -16,7 +18,8 @@ CREATED = datetime(2026, 11, 22, 14, 2, 11, tzinfo=UTC)
 
 def six() -> Network:
     network = new_network(CREATED, "EUR", 50050).with_bank("NORTH", "EUR").with_bank("SOUTH", "USD")
-    return replace(network, listen="0.0.0.0", names=("pay.example.org", "2001:db8::1"), counter=True)  # noqa: S104
+    names = ("pay.example.org", "2001:db8::1")
+    return replace(network, listen="0.0.0.0", names=names, counter=True, session_days=7)  # noqa: S104
 
 
 def test_a_network_is_read_back_as_it_was_written(tmp_path: Path) -> None:
@@ -26,6 +29,23 @@ def test_a_network_is_read_back_as_it_was_written(tmp_path: Path) -> None:
 
     assert read_network(path) == six()
     assert oct(path.stat().st_mode & 0o777) == "0o600"
+
+
+def test_a_file_of_before_the_idle_limit_could_be_set_has_the_usual_one(tmp_path: Path) -> None:
+    path = tmp_path / "network.toml"
+    write_network(path, six())
+    path.write_text(path.read_text().replace("session_days = 7\n", ""))
+
+    network = read_network(path)
+
+    assert network is not None
+    assert network.session_days == 30
+
+
+def test_the_gateway_is_told_the_idle_limit_of_sessions(tmp_path: Path) -> None:
+    arguments = gateway_service(Home(tmp_path), six()).arguments
+
+    assert arguments[-2:] == ("--idle-limit-days", "7")
 
 
 def test_no_file_is_no_network(tmp_path: Path) -> None:
@@ -57,6 +77,7 @@ def test_a_write_that_fails_leaves_the_last_file_whole(tmp_path: Path, monkeypat
         (("port_base = 50050", "port_base = true"), '"port_base" should be a whole number'),
         (("port_base = 50050", 'port_base = "50050"'), '"port_base" should be a whole number'),
         (("counter = true", "counter = 1"), '"counter" should be true or false'),
+        (("session_days = 7", "session_days = 0"), '"session_days" should be 1 to 365'),
         (("[banks.NORTH]", "[banks.north]"), '"north" is not a bank id'),
         (("port = 50053", "port = 50051"), "port 50051 is given out twice"),
         (("port = 50053", "port = 70000"), "70000 is not a port"),

@@ -94,6 +94,14 @@ def test_settings_that_are_not_named_stay() -> None:
     assert up(network, listen="localhost").listen == "localhost"
 
 
+def test_the_idle_limit_of_sessions_is_remembered_until_another_is_wished() -> None:
+    assert up().session_days == 30
+    network = up(up(), session_days=7)
+
+    assert up(network).session_days == 7
+    assert up(network, session_days=1).session_days == 1
+
+
 def test_a_network_can_move_to_other_ports() -> None:
     assert [port for _, _, port in banks(up(up(), port_base=51050))] == [51052, 51053, 51054]
 
