@@ -3,9 +3,19 @@ none to ask, and afterwards only the operator may."""
 
 import contextlib
 import sqlite3
+import threading
+import time
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+ENDS_WITHIN_SECONDS = 3
+"""How long `up` waits for payments that were under way: those that no bank keeps waiting end at once."""
+
+_FINAL = ("COMPLETED", "REFUSED", "RETURNED", "CANCELLED")
+_LOOK_EVERY_SECONDS = 0.05
+_AT_A_TIME = 500
 
 
 def first_password_stands(database: Path) -> bool:
@@ -18,6 +28,37 @@ def first_password_stands(database: Path) -> bool:
     except sqlite3.Error:
         return False
     return not rows or rows[0][0] is None
+
+
+def unfinished(database: Path) -> tuple[bytes, ...]:
+    """The ids of all transfers that are not final; none for a journal that is not there, or cannot be read."""
+    if not database.exists():
+        return ()
+    with contextlib.suppress(sqlite3.Error):
+        return tuple(row[0] for row in _read(database, "SELECT transfer_id FROM transfers WHERE finished_at IS NULL"))
+    return ()
+
+
+def wait_for_ends(database: Path, ids: Sequence[bytes]) -> Counter[str]:
+    """Wait until these transfers are final, a moment at most, and count them by the state that they have then."""
+    deadline = time.monotonic() + ENDS_WITHIN_SECONDS
+    moment = threading.Event()
+    while True:
+        states = _states(database, ids)
+        if all(state in _FINAL for state in states) or time.monotonic() > deadline:
+            return states
+        moment.wait(_LOOK_EVERY_SECONDS)
+
+
+def _states(database: Path, ids: Sequence[bytes]) -> Counter[str]:
+    states: Counter[str] = Counter()
+    for first in range(0, len(ids), _AT_A_TIME):
+        some = ids[first : first + _AT_A_TIME]
+        marks = ", ".join("?" * len(some))
+        with contextlib.suppress(sqlite3.Error):
+            counted = f"SELECT state, count(*) FROM transfers WHERE transfer_id IN ({marks}) GROUP BY state"
+            states.update(dict(_read(database, counted, some)))
+    return states
 
 
 def _read(database: Path, statement: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:

@@ -4,6 +4,7 @@ import contextlib
 import os
 import signal
 import time
+from collections import Counter
 from collections.abc import Iterable
 
 import click
@@ -15,6 +16,7 @@ from clients.launcher import texts
 from clients.launcher.demo_accounts import Opened, open_demo_accounts
 from clients.launcher.foreground import stopped_by_sigterm, wait_for_end
 from clients.launcher.home import Home
+from clients.launcher.journal import wait_for_ends
 from clients.launcher.liveness import is_alive
 from clients.launcher.network_file import read_network
 from clients.launcher.processes import stop_all
@@ -78,6 +80,8 @@ def _tell(context: Context, home: Home, launched: Launched, begun: float, *, dem
         say("\n".join(("note: " + notice.lines[0], *notice.lines[1:])))
     running = frozenset(member.bank for member in network.banks if member.bank not in launched.refused)
     seen = wait_until_joined(home, network, running)
+    seconds = time.monotonic() - begun
+    ends = wait_for_ends(home.gateway.database, launched.under_way) if launched.under_way else Counter[str]()
     problems = [*launched.refused.values(), *texts.not_joined(network, seen, launched.refused)]
     opened: list[Opened] = []
     if demo:
@@ -87,12 +91,12 @@ def _tell(context: Context, home: Home, launched: Launched, begun: float, *, dem
             problems.append(refused)
     if context.output == "table":
         joined = [member.bank for member in network.banks if _is_connected(seen.get(member.bank))]
-        lines = texts.up_lines(home, launched, joined, time.monotonic() - begun)
+        lines = texts.up_lines(home, launched, joined, seconds, ends)
         lines += [texts.demo_line(opened)] if opened else []
         lines += texts.next_lines(home, launched, home_was_named=_home_must_be_told(context))
         click.echo("\n".join(lines))
     else:
-        print_one(context, texts.up_row(home, launched, seen))
+        print_one(context, texts.up_row(home, launched, seen, ends))
     return problems
 
 

@@ -12,6 +12,8 @@ from clients.launcher.up import Launched
 from clients.sdk.records import Bank
 from interbank.refusals import Reason, Refused
 
+_ENDS = ("COMPLETED", "RETURNED", "REFUSED", "CANCELLED")
+
 
 def short(path: Path) -> str:
     """A path as people write it: ~/six."""
@@ -19,17 +21,21 @@ def short(path: Path) -> str:
     return f"~/{path.relative_to(user)}" if path.is_relative_to(user) and path != user else str(path)
 
 
-def up_lines(home: Home, launched: Launched, joined: Sequence[str], seconds: float) -> list[str]:
-    """What `up` did, what stands now, and what to do next. `joined` are the banks that payments flow to."""
+def up_lines(
+    home: Home, launched: Launched, joined: Sequence[str], seconds: float, ends: Mapping[str, int]
+) -> list[str]:
+    """What `up` did, what stands now, and what to do next. `joined` are the banks that payments flow to, `ends` what
+    became of the payments that were under way, counted by state."""
     network = launched.network
     lines = _new_home(home, launched) if launched.is_new else []
     lines.append(_addresses(network))
     lines.append(f"{_started(launched)}: {len(joined)} of {_count(network.banks, 'bank')} joined in {seconds:.1f} s.")
+    lines += _under_way(ends)
     lines += _who_can_connect(network, is_new=launched.is_new)
     return lines
 
 
-def up_row(home: Home, launched: Launched, seen: Mapping[str, Bank]) -> dict[str, Any]:
+def up_row(home: Home, launched: Launched, seen: Mapping[str, Bank], ends: Mapping[str, int]) -> dict[str, Any]:
     """The same for programs."""
     network = launched.network
     return {
@@ -37,6 +43,11 @@ def up_row(home: Home, launched: Launched, seen: Mapping[str, Bank]) -> dict[str
         "address": network.customers_address,
         "ca": str(home.authority_certificate),
         "started": list(launched.started),
+        "were_under_way": {
+            "payments": sum(ends.values()),
+            **{state.lower(): ends.get(state, 0) for state in _ENDS},
+            "not_final": _not_final(ends),
+        },
         "notices": [{"name": notice.name, "message": " ".join(notice.lines)} for notice in launched.notices],
         "banks": [
             {
@@ -121,6 +132,21 @@ def _started(launched: Launched) -> str:
     told = [f"started {' '.join(fresh)}"] if fresh else []
     told += [f"started again with new settings {' '.join(again)}"] if again else []
     return ", ".join(told) or "nothing to start, all of it runs"
+
+
+def _under_way(ends: Mapping[str, int]) -> list[str]:
+    """What became of the payments that were under way when the network was stopped, or fell."""
+    if not ends:
+        return []
+    number = sum(ends.values())
+    told = [f"{ends[state]:,} {state.lower()}" for state in _ENDS if ends.get(state)]
+    told += [f"{left:,} not final yet (interbank admin transfers --in-doubt)" if (left := _not_final(ends)) else ""]
+    were = "was" if number == 1 else "were"
+    return [f"{_number(number, 'payment')} {were} under way: {', '.join(filter(None, told))}."]
+
+
+def _not_final(ends: Mapping[str, int]) -> int:
+    return sum(number for state, number in ends.items() if state not in _ENDS)
 
 
 def _who_can_connect(network: Network, *, is_new: bool) -> list[str]:

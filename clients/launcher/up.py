@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from clients.launcher.home import GATEWAY, Home
-from clients.launcher.journal import first_password_stands
+from clients.launcher.journal import first_password_stands, unfinished
 from clients.launcher.liveness import is_alive
 from clients.launcher.network import Network, is_loopback
 from clients.launcher.network_file import read_network, write_network
@@ -22,7 +22,8 @@ from interbank.refusals import Reason, Refused
 @dataclass(frozen=True, slots=True)
 class Launched:
     """What `bring_up` did. `started` holds the names of what it started, `restarted` those of them that ran before with
-    other settings; `refused` says why the others did not start; `notices` stopped nothing."""
+    other settings; `refused` says why the others did not start; `notices` stopped nothing.
+    `under_way` are the transfers that were not final before anything was started."""
 
     network: Network
     is_new: bool
@@ -31,7 +32,8 @@ class Launched:
     restarted: frozenset[str]
     children: dict[str, "subprocess.Popen[bytes]"]
     refused: dict[str, Refused]
-    notices: tuple[Notice, ...] = ()
+    notices: tuple[Notice, ...]
+    under_way: tuple[bytes, ...]
 
 
 def bring_up(home: Home, wish: Wish) -> Launched:
@@ -59,6 +61,7 @@ def bring_up(home: Home, wish: Wish) -> Launched:
             for service in services
             if (service.name not in alive or service.name in changed) and service.name not in prepared.refused
         ]
+        under_way = unfinished(home.gateway.database) if due else ()
         stop_all(service.place for service in due)
         started = start_all(due)
         if GATEWAY in started.refused:
@@ -75,6 +78,7 @@ def bring_up(home: Home, wish: Wish) -> Launched:
         children=started.children,
         refused=prepared.refused | started.refused,
         notices=tuple(notices(home, journal_lost=journal_lost)),
+        under_way=under_way,
     )
 
 

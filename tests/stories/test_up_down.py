@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from clients.launcher.home import Home
+from clients.launcher.journal import unfinished
 from clients.launcher.liveness import is_alive, read_report
 from clients.launcher.network_file import read_network
 from clients.launcher.standing import Standing, stand
@@ -142,6 +143,29 @@ def test_demo_accounts_are_opened_once(owner: Operator) -> None:
     password.write_text("demo-password-alice\n")
     owner.types("login", "--username", "alice", "--password-file", str(password))
     assert owner.asks("balance")[0]["balance"] == "100.00"
+
+
+def test_after_a_crash_up_says_what_became_of_each_payment(owner: Operator) -> None:
+    owner.types("up", "--detach", "--demo")
+    password = owner.home.directory / "password"
+    password.write_text("demo-password-alice\n")
+    owner.types("login", "--username", "alice", "--password-file", str(password))
+    to_bob = ("pay", "--to-bank", "SOUTH", "--to-account", "1001", "--to-name", "bob", "--amount")
+    owner.types(*to_bob, "2.00")
+    south = owner.pids()["SOUTH"]
+    assert south is not None
+    os.kill(south, signal.SIGSTOP)
+    paying = owner.start(*to_bob, "1.00")
+    end = time.monotonic() + 30
+    while not unfinished(owner.home.gateway.database):
+        assert time.monotonic() < end
+    owner.types("down", "--now")
+    paying.communicate(timeout=60)
+
+    told = owner.types("up", "--detach")
+
+    assert "\n1 payment was under way: 1 " in told
+    assert owner.asks("up", "--detach")["were_under_way"]["payments"] == 0
 
 
 def test_a_first_password_keeps_the_network_on_this_computer_and_running(owner: Operator) -> None:
