@@ -3,6 +3,7 @@ on the command line: `python -m audit` asks the same questions without anything 
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from audit.report import Report
 from audit.text import picture_lines, position_lines, report_lines, trail_lines
 from clients.cli.options import Context, common
 from clients.cli.output import print_list, print_one, say
+from clients.launcher.home import Home
+from clients.launcher.proof import note_proof
 from interbank.refusals import Reason, Refused
 
 FOUND_SOMETHING = 7
@@ -51,7 +54,8 @@ def verify(context: Context, places: tuple[Path, ...]) -> int:
       interbank audit verify
       interbank audit verify /media/stick/2026-11-22
     """
-    return _print_report(context, commands.verify, places)
+    begun = datetime.now(UTC)
+    return _print_report(context, commands.verify, places, lambda report: _note_proof(context, places, report, begun))
 
 
 @audit.command()
@@ -64,7 +68,7 @@ def reconcile(context: Context, places: tuple[Path, ...]) -> int:
       interbank audit reconcile
       interbank audit reconcile gateway.db NORTH.db SOUTH.db
     """
-    return _print_report(context, commands.reconcile, places)
+    return _print_report(context, commands.reconcile, places, lambda _report: None)
 
 
 @audit.command()
@@ -106,11 +110,25 @@ def positions(context: Context, places: tuple[Path, ...]) -> int:
     return 0
 
 
-def _print_report(context: Context, question: Callable[[Sequence[Path]], Report], places: tuple[Path, ...]) -> int:
+def _print_report(
+    context: Context,
+    question: Callable[[Sequence[Path]], Report],
+    places: tuple[Path, ...],
+    found: Callable[[Report], None],
+) -> int:
     with _refused():
         report = question(_where(context, places))
+    found(report)
     _print(context, report.as_json(), "findings", FINDING_COLUMNS, report_lines(report))
     return report.exit_code
+
+
+def _note_proof(context: Context, places: tuple[Path, ...], report: Report, begun: datetime) -> None:
+    """Keep for `ps` that the books of the home are right in themselves and agree; those of other places are another
+    matter."""
+    home = Home(context.home_directory)
+    if report.exit_code == 0 and all(place.absolute() == home.directory for place in _where(context, places)):
+        note_proof(home, [file.name for file in report.files], begun)
 
 
 def _print(context: Context, row: Mapping[str, Any], listed: str, columns: Sequence[str], lines: Iterable[str]) -> None:

@@ -8,7 +8,7 @@ import click
 
 from clients.cli.errors import error_body
 from clients.cli.options import Context, common
-from clients.cli.output import Ended, harmless, print_list, say
+from clients.cli.output import Ended, harmless, local_time, print_list, say
 from clients.launcher.home import Home, Place
 from clients.launcher.network import MOST_SESSION_DAYS, SESSION_DAYS, Network
 from clients.launcher.network_file import read_network
@@ -107,6 +107,7 @@ def ps(context: Context, *, check: bool) -> None:
       interbank ps
       interbank ps --check || echo "not all of it serves"
     """
+    from clients.launcher.proof import last_proof
     from clients.launcher.standing import stand
     from clients.launcher.texts import waiting_lines
 
@@ -124,6 +125,8 @@ def ps(context: Context, *, check: bool) -> None:
     print_list(context, rows, columns)
     for line in waiting_lines(standings):
         say(line)
+    if proved := last_proof(home):
+        say(f"Books last proved equal: {local_time(proved.isoformat())}")
     idle = [one.name for one in standings if one.state != "serving"]
     if check and idle:
         message = f"not serving: {', '.join(idle)}"

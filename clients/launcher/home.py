@@ -51,6 +51,11 @@ class Home:
         return self.directory / "ca" / "ca.key"
 
     @property
+    def proof_file(self) -> Path:
+        """When the books were last proved equal."""
+        return self.directory / "proved.json"
+
+    @property
     def logs(self) -> Path:
         """One file for each process."""
         return self.directory / "logs"

@@ -4,12 +4,15 @@ import csv
 import io
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
 from clients.cli.__main__ import interbank
+from clients.launcher.network import new_network
+from clients.launcher.network_file import write_network
 from tests.audit_books import edited, small_network
 
 Run = Callable[..., Result]
@@ -51,6 +54,24 @@ def test_a_finding_ends_with_7_in_every_form(run: Run, home: Path) -> None:
     assert [finding["kind"] for finding in json.loads(programs.stdout)["findings"]] == ["ACCOUNT_ACTS_DIFFER"]
     (row,) = csv.DictReader(io.StringIO(sheets.stdout))
     assert (row["kind"], row["where"], row["subject"]) == ("ACCOUNT_ACTS_DIFFER", "NORTH", "account 1002")
+
+
+def test_ps_says_when_the_books_of_the_home_were_last_proved_equal(run: Run, home: Path) -> None:
+    network = new_network(datetime.now(UTC), "EUR", 30_000).with_bank("NORTH", "EUR").with_bank("SOUTH", "EUR")
+    write_network(home / "network.toml", network)
+    assert "proved" not in run("ps").stderr
+
+    run("audit", "reconcile")
+    run("audit", "verify", str(home / "gateway/gateway.db"))
+    assert "proved" not in run("ps").stderr, "that is not all of it"
+
+    run("audit", "verify")
+    proved = run("ps").stderr
+    assert proved.startswith("Books last proved equal: today ")
+    with edited(home / "banks/NORTH/bank.db") as db:
+        db.execute("UPDATE accounts SET username = 'mallory' WHERE account = 1002")
+    assert run("audit", "verify").exit_code == 7
+    assert run("ps").stderr == proved
 
 
 def test_positions_are_a_list_and_what_is_not_in_them_is_said_beside_it(run: Run, home: Path) -> None:
