@@ -18,6 +18,9 @@ from clients.state.sessions import KnownAccount, SavedSession, SessionFile
 from interbank.orders import user_principal
 from interbank.refusals import Reason, Refused
 
+OPERATOR = "admin"
+"""The operator's name in every network; he has no account of his own."""
+
 
 @dataclass(slots=True)
 class Desk:
@@ -126,9 +129,16 @@ def _client(address: str, authority: bytes, profile: str) -> Client:
     return _clients[named]
 
 
+# Where the operator finds what a customer would find among what is his own.
+_FOR_THE_OPERATOR = {
+    Reason.TRANSFER_NOT_FOUND: "interbank admin transfers",
+    Reason.ACCOUNT_NOT_FOUND: "interbank admin accounts --bank BANK",
+}
+
+
 def _explained(refused: Refused, desk: Desk) -> Ended:
-    command = ""
     name = desk.session.username if desk.session else "NAME"
+    command = _FOR_THE_OPERATOR.get(refused.reason, "") if name == OPERATOR and not refused.hint else ""
     if refused.reason in (Reason.NOT_LOGGED_IN, Reason.SESSION_EXPIRED):
         command = f"interbank login --username {name}"
     elif refused.reason is Reason.NOT_LOGGED_IN_AT_BANK:

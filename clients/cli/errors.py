@@ -114,7 +114,8 @@ def ended(refused: Refused, *, moves_money: bool = False, command: str = "") -> 
         reason.name,
         refused.message,
         field=field,
-        hint=refused.hint or " ".join(filter(None, (advice, command or usual))),
+        # A command of the caller's stands for one that lacks what the sender could not know.
+        hint=(refused.hint if told or not command else "") or " ".join(filter(None, (advice, command or usual))),
         moved=False if moves_money and reason.kind is not Kind.UNKNOWN else None,
         request_id=refused.request_id,
     )

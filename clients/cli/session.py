@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from clients.cli.desk import Desk, at_desk, logged_in
+from clients.cli.desk import OPERATOR, Desk, at_desk, logged_in
 from clients.cli.options import Context, common
 from clients.cli.output import print_list, print_one, say
 from clients.cli.prompts import password_file, read_password
@@ -16,9 +16,6 @@ from clients.sdk.records import Login, Session
 from clients.state.sessions import SavedSession
 from interbank.orders import check_account, check_bank_id, check_password, check_username
 from interbank.refusals import Reason, Refused
-
-OPERATOR = "admin"
-"""The operator's name in every network; he has no account of his own."""
 
 
 @click.command()

@@ -10,10 +10,9 @@ from click.core import ParameterSource
 from clients.cli import errors
 from clients.cli import shell_actions as actions
 from clients.cli.asking import Asking
-from clients.cli.desk import Desk, at_desk
+from clients.cli.desk import OPERATOR, Desk, at_desk
 from clients.cli.options import Context, common
 from clients.cli.output import Ended, group_digits, harmless, say
-from clients.cli.session import OPERATOR
 from clients.cli.shell_actions import View, Words
 from interbank.refusals import EXIT_CODES, Kind
 

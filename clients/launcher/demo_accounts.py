@@ -76,7 +76,7 @@ def _log_operator_in(client: Client) -> None:
         raise Refused(
             Reason.NOT_ALLOWED,
             "demo accounts are opened under admin's first password, which was changed",
-            hint="the network runs; open accounts with interbank admin open-account",
+            hint="the network runs; to open accounts: interbank admin open-account --help",
         ) from refused
 
 
