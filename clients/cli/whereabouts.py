@@ -1,7 +1,8 @@
 """Where your money is: status and watch."""
 
+import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 import click
@@ -12,7 +13,8 @@ from clients.cli.find_transfer import found_here, one_transfer
 from clients.cli.options import Context, common, not_empty
 from clients.cli.output import Ended, harmless, paint, print_list, print_one, say
 from clients.cli.rows import TRANSFER_COLUMNS, transfer_row
-from clients.cli.transfer_words import clock, exit_code, headline, parties, prose, short_id
+from clients.cli.status_words import prose
+from clients.cli.transfer_words import clock, exit_code, headline, parties, short_id
 from clients.sdk.records import Transfer
 from clients.state.orders import NOT_ACCEPTED, SavedOrder
 from interbank.refusals import EXIT_CODES, Kind, Reason, Refused
@@ -84,7 +86,7 @@ def _status_of_one(desk: Desk, start: str) -> None:
     found = _known(desk, start)
     _note(desk, found)
     if desk.context.output == "table":
-        _print_prose(found)
+        _print_prose(desk, [found])
     else:
         print_one(desk.context, transfer_row(found), TRANSFER_COLUMNS)
     click.get_current_context().exit(exit_code(found))
@@ -95,8 +97,8 @@ def _status_of_all(desk: Desk) -> None:
     lost = _news_of_saved(desk)
     if desk.context.output != "table":
         print_list(desk.context, list(map(transfer_row, unfinished)), TRANSFER_COLUMNS)
-    for found in unfinished if desk.context.output == "table" else ():
-        _print_prose(found)
+    else:
+        _print_prose(desk, unfinished)
     for saved in lost:
         say("\n".join(_never_arrived(saved).lines))
     if not unfinished and not lost:
@@ -178,9 +180,24 @@ def _stopped_watching(last: Transfer) -> Ended:
     return Ended(errors.INTERRUPTED, [f"{message}.", f"interbank status {name}"], body)
 
 
-def _print_prose(found: Transfer) -> None:
-    first, *rest = prose(found, datetime.now(UTC))
-    click.echo("\n".join([coloured(first, found), *map(harmless, rest)]))
+def _print_prose(desk: Desk, transfers: Sequence[Transfer]) -> None:
+    left_at = _when_they_left(desk, transfers)
+    for found in transfers:
+        first, *rest = prose(found, datetime.now(UTC), left_at=left_at.get(found.transfer_id))
+        click.echo("\n".join([coloured(first, found), *map(harmless, rest)]))
+
+
+def _when_they_left(desk: Desk, transfers: Sequence[Transfer]) -> dict[str, datetime]:
+    """When the money of payments under way left our accounts, as far as our banks tell: a bank that owes an answer
+    already is not asked for this too."""
+    waiting = [found for found in transfers if not found.final and found.principal == desk.principal]
+    silent = {found.in_doubt.waiting_for for found in waiting if found.in_doubt}
+    left_at: dict[str, datetime] = {}
+    for bank in {found.order.payer_bank for found in waiting} - silent:
+        with contextlib.suppress(Refused):
+            for page in desk.client.accounts.statement(bank, limit=_MOST_SHOWN):
+                left_at |= {line.transfer_id: line.recorded_at for line in page.lines if line.amount.minor_units < 0}
+    return left_at
 
 
 def coloured(line: str, transfer: Transfer) -> str:

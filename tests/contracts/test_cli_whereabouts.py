@@ -23,7 +23,8 @@ async def test_a_payment_in_doubt_is_told_in_full_and_exits_6(network: World, pa
     assert shown.code == 6
     assert shown.out.startswith("IN DOUBT for ")
     for words in (
-        "Your money   left your account; NORTH keeps it in clearing.",
+        "Your money   left your account at ",
+        "; NORTH keeps it in clearing.",
         f"{pair.bob.username} may have it already, or not yet.",
         "Why          SOUTH does not answer",
         "How it ends  COMPLETED",

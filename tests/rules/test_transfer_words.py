@@ -5,13 +5,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from clients.cli.status_words import prose
 from clients.cli.transfer_words import (
     differences,
     duration,
     exit_code,
     headline,
     pending,
-    prose,
     unhappy_end,
 )
 from clients.sdk.records import FINAL_STATES, InDoubt, Transfer
@@ -45,6 +45,18 @@ def a_transfer(state: str, reason: str = "", *, doubt: InDoubt | None = None, su
         suspended=suspended,
         in_doubt=doubt,
     )
+
+
+@pytest.mark.parametrize("state", ["ACCEPTED", "DEBITED", "CANCELLING"])
+def test_money_of_which_the_bank_says_when_it_left_may_not_be_still_there(state: str) -> None:
+    left_at = NOW - timedelta(seconds=40)
+
+    told = "\n".join(prose(a_transfer(state, doubt=DOUBT), NOW, left_at=left_at))
+
+    when = left_at.astimezone().strftime("%H:%M:%S")
+    assert f"Your money   left your account at {when}; NORTH keeps it in clearing. bob may have it already" in told
+    assert "COMPLETED (bob has it) or RETURNED (you have it back)" in told
+    assert "CANCELLED" not in told
 
 
 def test_a_payment_in_doubt_is_explained_line_by_line() -> None:
