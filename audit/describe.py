@@ -77,6 +77,6 @@ def _not_here(files: Files, manifests: dict[Path, manifest.Manifest | None]) -> 
         yield f"{path}: {reason}"
     for folder, found in manifests.items():
         if found is not None:
-            yield from manifest.not_here(folder, found, [file.path.name for file in files.all])
+            yield from manifest.not_here(folder, found)
             if not found.one_moment:
                 yield f"{folder}: made while payments went on, so the last few transfers may differ between files"

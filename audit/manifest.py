@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,7 +49,7 @@ def compare(file: OpenFile, manifest: Manifest | None, sha256: str) -> tuple[str
     return "", Finding(Kind.FILE_CHANGED_SINCE_BACKUP, file.name, "file", message)
 
 
-def not_here(folder: Path, manifest: Manifest, present: Iterable[str]) -> list[str]:
+def not_here(folder: Path, manifest: Manifest) -> list[str]:
     """Files that the manifest names and that are not in the folder."""
-    gone = sorted(manifest.sha256.keys() - set(present))
+    gone = sorted(name for name in manifest.sha256 if not (folder / name).is_file())
     return [f"{name}: named in {folder / NAME}, and not here" for name in gone]

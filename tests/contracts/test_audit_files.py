@@ -16,7 +16,9 @@ from audit import files
 from audit.__main__ import main
 from audit.commands import reconcile, verify
 from audit.files import CannotAudit, opened
-from tests.audit_books import Network, create_database, small_network
+from clients.backup import back_up
+from clients.launcher.home import Home
+from tests.audit_books import Network, create_database, edited, small_network
 
 Listing = dict[str, tuple[int, int, bytes]]
 
@@ -197,6 +199,17 @@ def test_a_schema_that_is_not_known_does_not_keep_the_others_from_being_audited(
     assert "as far as they were checked; 1 file could not be read (exit 1)" in capsys.readouterr().out
     with pytest.raises(CannotAudit, match="has schema gateway_0099"):
         verify([network.gateway_path])
+
+
+def test_a_file_of_a_backup_that_cannot_be_read_is_not_said_to_be_missing(network: Network, tmp_path: Path) -> None:
+    stick = back_up(Home(network.home), tmp_path / "stick").directory
+    with edited(stick / "gateway.db") as db:
+        db.execute("UPDATE alembic_version SET version_num = 'gateway_0099'")
+
+    told = verify([stick]).not_checked
+
+    assert f"{stick / 'gateway.db'}: has schema gateway_0099, which this auditor does not know" in told
+    assert not any("not here" in line for line in told)
 
 
 def test_one_damaged_file_does_not_keep_the_others_from_being_audited(network: Network) -> None:
