@@ -13,7 +13,10 @@ from typing import Any
 ENDS_WITHIN_SECONDS = 3
 """How long `up` waits for payments that were under way: those that no bank keeps waiting end at once."""
 
-_FINAL = ("COMPLETED", "REFUSED", "RETURNED", "CANCELLED")
+SUSPENDED = "SUSPENDED"
+"""Counted in place of the state of a payment that goes on only when the operator says so."""
+
+_AT_AN_END = ("COMPLETED", "REFUSED", "RETURNED", "CANCELLED", SUSPENDED)
 _LOOK_EVERY_SECONDS = 0.05
 _AT_A_TIME = 500
 
@@ -40,12 +43,14 @@ def unfinished(database: Path) -> tuple[bytes, ...]:
 
 
 def wait_for_ends(database: Path, ids: Sequence[bytes]) -> Counter[str]:
-    """Wait until these transfers are final, a moment at most, and count them by the state that they have then."""
+    """Wait until these transfers are final or suspended, a moment at most, and count them by the state that they have
+    then."""
     deadline = time.monotonic() + ENDS_WITHIN_SECONDS
     moment = threading.Event()
     while True:
         states = _states(database, ids)
-        if all(state in _FINAL for state in states) or time.monotonic() > deadline:
+        # The gateway may hold the file at this very moment; what could not be read is counted in the next round.
+        if sum(states[state] for state in _AT_AN_END) == len(ids) or time.monotonic() > deadline:
             return states
         moment.wait(_LOOK_EVERY_SECONDS)
 
@@ -56,7 +61,8 @@ def _states(database: Path, ids: Sequence[bytes]) -> Counter[str]:
         some = ids[first : first + _AT_A_TIME]
         marks = ", ".join("?" * len(some))
         with contextlib.suppress(sqlite3.Error):
-            counted = f"SELECT state, count(*) FROM transfers WHERE transfer_id IN ({marks}) GROUP BY state"
+            state = f"CASE WHEN suspended <> '' THEN '{SUSPENDED}' ELSE state END"
+            counted = f"SELECT {state}, count(*) FROM transfers WHERE transfer_id IN ({marks}) GROUP BY 1"
             states.update(dict(_read(database, counted, some)))
     return states
 

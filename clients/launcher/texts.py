@@ -6,13 +6,14 @@ from typing import Any
 
 from clients.launcher.demo_accounts import Opened
 from clients.launcher.home import Home
+from clients.launcher.journal import SUSPENDED
 from clients.launcher.network import LOOPBACK, Network, is_loopback, join_address
 from clients.launcher.standing import Standing
 from clients.launcher.up import Launched
 from clients.sdk.records import Bank
 from interbank.refusals import Reason, Refused
 
-_ENDS = ("COMPLETED", "RETURNED", "REFUSED", "CANCELLED")
+_ENDS = ("COMPLETED", "RETURNED", "REFUSED", "CANCELLED", SUSPENDED)
 
 
 def short(path: Path) -> str:
@@ -30,7 +31,7 @@ def up_lines(
     lines = _new_home(home, launched) if launched.is_new else []
     lines.append(_addresses(network))
     lines.append(f"{_started(launched)}: {len(joined)} of {_count(network.banks, 'bank')} joined in {seconds:.1f} s.")
-    lines += _under_way(ends)
+    lines += [under_way_line(ends)] if ends else []
     lines += _who_can_connect(network, is_new=launched.is_new)
     return lines
 
@@ -59,6 +60,16 @@ def up_row(home: Home, launched: Launched, seen: Mapping[str, Bank], ends: Mappi
             for member in network.banks
         ],
     }
+
+
+def under_way_line(ends: Mapping[str, int]) -> str:
+    """What became of the payments that were under way when the network was stopped, or fell."""
+    number, left = sum(ends.values()), _not_final(ends)
+    told = [f"{ends[state]:,} {state.lower()}" for state in _ENDS if ends.get(state)]
+    told += [f"{left:,} not final yet"] if left else []
+    were = "was" if number == 1 else "were"
+    look = " (interbank admin transfers --in-doubt)" if left or ends.get(SUSPENDED) else ""
+    return f"{_number(number, 'payment')} {were} under way: {', '.join(told)}{look}."
 
 
 def next_lines(home: Home, launched: Launched, *, home_was_named: bool) -> list[str]:
@@ -132,17 +143,6 @@ def _started(launched: Launched) -> str:
     told = [f"started {' '.join(fresh)}"] if fresh else []
     told += [f"started again with new settings {' '.join(again)}"] if again else []
     return ", ".join(told) or "nothing to start, all of it runs"
-
-
-def _under_way(ends: Mapping[str, int]) -> list[str]:
-    """What became of the payments that were under way when the network was stopped, or fell."""
-    if not ends:
-        return []
-    number = sum(ends.values())
-    told = [f"{ends[state]:,} {state.lower()}" for state in _ENDS if ends.get(state)]
-    told += [f"{left:,} not final yet (interbank admin transfers --in-doubt)" if (left := _not_final(ends)) else ""]
-    were = "was" if number == 1 else "were"
-    return [f"{_number(number, 'payment')} {were} under way: {', '.join(filter(None, told))}."]
 
 
 def _not_final(ends: Mapping[str, int]) -> int:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from clients.launcher import journal
+from clients.launcher.texts import under_way_line
 from tests.audit_books import edited, small_network
 
 
@@ -42,6 +43,26 @@ def test_ends_are_waited_for(database: Path) -> None:
 
     assert states(database, ids) == {"COMPLETED": 2}
     ending.join()
+
+
+def test_a_suspended_payment_is_not_waited_for(database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journal, "ENDS_WITHIN_SECONDS", 600)
+    ids = journal.unfinished(database)
+    with edited(database) as db:
+        db.execute("UPDATE transfers SET suspended = 'a contradiction' WHERE finished_at IS NULL")
+
+    ends = states(database, ids)
+
+    assert ends == {"SUSPENDED": 2}
+    assert under_way_line(ends) == "2 payments were under way: 2 suspended (interbank admin transfers --in-doubt)."
+
+
+def test_every_end_is_told() -> None:
+    ends = {"COMPLETED": 2, "RETURNED": 1, "DEBITED": 1}
+
+    assert under_way_line(ends) == (
+        "4 payments were under way: 2 completed, 1 returned, 1 not final yet (interbank admin transfers --in-doubt)."
+    )
 
 
 def test_a_journal_that_is_not_there_or_no_journal_has_nothing_under_way(tmp_path: Path) -> None:
