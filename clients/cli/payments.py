@@ -149,6 +149,7 @@ def _error(transfer: Transfer, lines: list[str]) -> dict[str, object]:
         moved=False if transfer.final else None,
         transfer_id=transfer.transfer_id,
         idempotency_key=transfer.order.idempotency_key,
+        request_id=transfer.request_id,
     )
 
 

@@ -69,16 +69,19 @@ class Connection:
 
     def read(self, method: Unary[_Request, _Response], request: _Request, *, timeout: float) -> _Response:
         """Ask for something that changes nothing. Raises Refused."""
-        request_id = uuid.uuid4().hex
+        request_id = new_request_id()
         try:
             return method(request, timeout=timeout, metadata=self._metadata(request_id))
         except grpc.RpcError as error:
             raise self._refused(error, request_id) from error
 
-    def change(self, method: Unary[_Request, _Response], request: _Request, *, timeout: float) -> _Response:
-        """Ask for something to be done. Raises Refused when it certainly was not, Unanswered when nobody can say."""
+    def change(
+        self, method: Unary[_Request, _Response], request: _Request, *, timeout: float, request_id: str = ""
+    ) -> _Response:
+        """Ask for something to be done, under a `request_id` if the caller wants to know it. Raises Refused when it
+        certainly was not done, Unanswered when nobody can say."""
         self._come_up()
-        request_id = uuid.uuid4().hex
+        request_id = request_id or new_request_id()
         try:
             return method(request, timeout=timeout, metadata=self._metadata(request_id))
         except grpc.RpcError as error:
@@ -91,7 +94,7 @@ class Connection:
         self, method: Streaming[_Request, _Response], request: _Request, *, timeout: float
     ) -> Iterator[_Response]:
         """Answers as they come, for `timeout` seconds at most. Raises Refused."""
-        request_id = uuid.uuid4().hex
+        request_id = new_request_id()
         try:
             yield from method(request, timeout=timeout, metadata=self._metadata(request_id))
         except grpc.RpcError as error:
@@ -116,6 +119,11 @@ class Connection:
         except grpc.RpcError as error:
             if from_rpc_error(error).reason is Reason.GATEWAY_UNREACHABLE:
                 raise no_connection(self.address, str(error), cause(error)) from error
+
+
+def new_request_id() -> str:
+    """Names one call in the logs of everybody who works on it."""
+    return uuid.uuid4().hex
 
 
 def no_connection(address: str, details: str, why: str) -> Refused:

@@ -1,9 +1,10 @@
 """Paying, and asking what became of it."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from clients.sdk import wire
-from clients.sdk.connection import Connection
+from clients.sdk.connection import Connection, new_request_id
 from clients.sdk.portions import portions
 from clients.sdk.records import NotAccepted, Transfer
 from interbank.orders import Order
@@ -23,9 +24,10 @@ class Payments:
 
     def transfer(self, order: Order) -> Transfer:
         """Pay, and wait up to 10 s for the end. The same order under the same key is answered from the record."""
-        request = gateway_pb2.TransferRequest(order=wire.order_message(order))
-        answer = self._connection.change(self._stub.Transfer, request, timeout=_PAY_SECONDS)
-        return wire.transfer(answer.transfer, answer.balance_after if answer.HasField("balance_after") else None)
+        request, request_id = gateway_pb2.TransferRequest(order=wire.order_message(order)), new_request_id()
+        answer = self._connection.change(self._stub.Transfer, request, timeout=_PAY_SECONDS, request_id=request_id)
+        transfer = wire.transfer(answer.transfer, answer.balance_after if answer.HasField("balance_after") else None)
+        return replace(transfer, request_id=request_id)
 
     def submit(
         self, orders: Sequence[Order], *, bank: str = "", patient: bool = False, wait_seconds: int = 0

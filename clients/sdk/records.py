@@ -27,7 +27,8 @@ class Transfer:
     """An accepted order and where it stands.
 
     `state` is a name of the wire without its prefix, for example "COMPLETED"; `reason` is empty unless the transfer
-    ended as REFUSED, RETURNED or CANCELLED. `balance_after` is the payer's, known only to the call that made the debit.
+    ended as REFUSED, RETURNED or CANCELLED. `balance_after` is the payer's, known only to the call that made the debit;
+    `request_id` names that call in the network's logs, and is empty for a transfer that was looked up.
     """
 
     transfer_id: str
@@ -41,6 +42,7 @@ class Transfer:
     suspended: bool
     in_doubt: InDoubt | None
     balance_after: Money | None = None
+    request_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -236,6 +236,20 @@ async def test_an_order_that_was_sent_cannot_be_dropped(network: World, pair: Pa
     assert (await paying).code == 0
 
 
+@pytest.mark.parametrize("amount", ["1000", "1"])
+async def test_whatever_the_gateway_says_no_to_has_the_id_under_which_its_log_tells_of_it(
+    pair: Pair, amount: str
+) -> None:
+    words = pair.order(amount, "-o", "json")
+    if amount == "1":
+        words[words.index("SOUTH")] = "SOTUH"
+
+    refused = await pair.line(*words)
+
+    assert refused.code == 3
+    assert len(refused.error["request_id"]) == 32
+
+
 async def test_retry_of_an_order_that_is_not_saved_says_so(pair: Pair) -> None:
     ending = await pair.line("retry", "abcd1234")
     assert ending.code == 3
