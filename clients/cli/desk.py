@@ -2,6 +2,7 @@
 
 import atexit
 import contextlib
+import difflib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -55,6 +56,7 @@ class Desk:
         if not bank and banks:
             raise Refused(Reason.FIELD_REQUIRED, f"{self.username} has several accounts, at {banks}; which one?")
         what = f"{self.username} has no registered account at {bank}" if bank else f"{self.username} has no account"
+        self._check_bank(bank)
         raise Refused(Reason.ACCOUNT_NOT_FOUND, what, field="bank")
 
     def learn_accounts(self) -> list[Account]:
@@ -76,6 +78,14 @@ class Desk:
         if self.session is None:
             raise Refused(Reason.NOT_LOGGED_IN, "nobody is logged in here")
         return self.session
+
+    def _check_bank(self, bank: str) -> None:
+        """Refuse a bank that the network does not have: UNKNOWN_BANK. Its name was mistyped."""
+        known = [found.bank for found in self.client.accounts.banks()] if bank else []
+        if bank and bank not in known:
+            near = difflib.get_close_matches(bank, known, n=1)
+            hint = f"did you mean {near[0]}?" if near else ""
+            raise Refused(Reason.UNKNOWN_BANK, f"no bank {bank} in this network", field="bank", hint=hint)
 
     def _account_at(self, bank: str) -> KnownAccount | None:
         accounts = self._session().accounts

@@ -64,7 +64,6 @@ _ADVICE: dict[Reason, tuple[str, str]] = {
     Reason.NOT_LOGGED_IN: ("", "interbank login --username NAME"),
     Reason.SESSION_EXPIRED: ("", "interbank login --username NAME"),
     Reason.NOT_LOGGED_IN_AT_BANK: ("", "interbank login --username NAME --bank BANK"),
-    Reason.WRONG_CREDENTIALS: ("New in this network? Register the account first:", "interbank register --help"),
     Reason.LOGIN_THROTTLED: ("Wait a moment, then try again.", ""),
     Reason.NOT_ALLOWED: ("The operator may:", "interbank login --username admin"),
     Reason.TRANSFER_NOT_FOUND: ("", "interbank transfers"),

@@ -1,6 +1,8 @@
 """Who you are: register, login, logout, sessions, whoami, password."""
 
+import contextlib
 import platform
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -40,7 +42,10 @@ def register(context: Context, username: str, bank: str, account: int, password_
     with at_desk(context) as desk:
         if desk.session is not None and desk.session.username != username:
             desk.client.token = ""
-        row = account_row(desk.client.sessions.register(username, bank, account, password))
+        with _advised(
+            "bank, number, user name and password must all be as the bank gave them; it can set the password anew"
+        ):
+            row = account_row(desk.client.sessions.register(username, bank, account, password))
         if context.output != "table":
             print_one(context, row, ("bank", "account", "username", "status"))
             return
@@ -70,7 +75,8 @@ def login(context: Context, username: str, bank: str, password_file: str | None)
     at = "the gateway" if username == OPERATOR else bank or "your bank"
     password = read_password(password_file, f"Password of {username} at {at}")
     with at_desk(context) as desk:
-        session = _log_in(desk, username, password, bank)
+        with _advised("it is the network's own, 1234 until it is changed" if username == OPERATOR else ""):
+            session = _log_in(desk, username, password, bank)
         row = session_row(session)
         if context.output != "table":
             print_one(context, row, SESSION_COLUMNS)
@@ -157,6 +163,17 @@ def change_password(desk: Desk, bank: str, old_file: str | None, new_file: str |
     check_password(new)
     desk.client.sessions.change_password(old, new, bank=bank)
     say(f"the password of {desk.username} at {at} is changed; your other sessions have lost their access there")
+
+
+@contextlib.contextmanager
+def _advised(advice: str) -> Iterator[None]:
+    """Say what to do about wrong credentials, if we know better than the network, which tells everybody the same."""
+    try:
+        yield
+    except Refused as refused:
+        if refused.reason is Reason.WRONG_CREDENTIALS:
+            refused.hint = advice or refused.hint
+        raise
 
 
 def _log_in(desk: Desk, username: str, password: str, bank: str) -> Session:

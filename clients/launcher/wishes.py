@@ -75,7 +75,8 @@ def _check_known(network: Network, wish: Wish) -> None:
             )
         _check_currency(bank, member.currency, currency)
     if wish.currency and wish.currency != network.currency and not wish.added:
-        raise _currency_changed(f"the banks of this network were made with {network.currency}")
+        other = f"a new bank may have another: interbank up --add-bank NAME:{wish.currency}"
+        raise _currency_changed(f"the banks of this network were made with {network.currency}", other)
 
 
 def _with_bank(network: Network, bank: str, currency: str) -> Network:
@@ -88,11 +89,13 @@ def _with_bank(network: Network, bank: str, currency: str) -> Network:
 
 def _check_currency(bank: str, present: str, wished: str) -> None:
     if wished and wished != present:
-        raise _currency_changed(f"{bank} was made with {present}, not {wished}")
+        other = f"for {wished} make one of another name: interbank up --add-bank NAME:{wished}"
+        raise _currency_changed(f"{bank} is there already and was made with {present}, not {wished}", other)
 
 
-def _currency_changed(message: str) -> Refused:
-    return Refused(Reason.CURRENCY_CHANGED, message, field="currency", hint="a bank keeps its currency for ever")
+def _currency_changed(message: str, other: str) -> Refused:
+    hint = f"a bank keeps its currency for ever; {other}"
+    return Refused(Reason.CURRENCY_CHANGED, message, field="currency", hint=hint)
 
 
 def _parsed(texts: Iterable[str]) -> Iterable[tuple[str, str]]:

@@ -94,6 +94,30 @@ async def test_a_wrong_password_and_an_unknown_name_are_told_in_the_same_words(p
     ]
 
 
+async def test_who_is_refused_is_not_sent_back_to_the_command_that_refused(network: World) -> None:
+    wrong = "no such password at all\n"
+    registering = ["register", "--username", "zoe", "--bank", "NORTH", "--account", "77", "--password-file", "-"]
+    operator = ["login", "--username", "admin", "--password-file", "-"]
+    fresh = CommandLine(network, "fresh")
+
+    register, admin = [await fresh(*words, stdin=wrong) for words in (registering, operator)]
+
+    assert (register.code, admin.code) == (4, 4)
+    assert "interbank" not in register.err
+    assert "as the bank gave them" in register.err
+    assert "interbank register" not in admin.err
+
+
+async def test_a_bank_of_ones_own_that_is_mistyped_is_guessed(pair: Pair) -> None:
+    words = pair.order("1.00")
+    words[words.index("NORTH")] = "NROTH"
+
+    ending = await pair.line(*words)
+
+    assert ending.code == 3
+    assert "no bank NROTH in this network. Did you mean NORTH? UNKNOWN_BANK" in ending.err
+
+
 async def test_without_a_terminal_a_password_is_never_asked_for(pair: Pair) -> None:
     ending = await pair.line("login", "--username", pair.alice.username)
     assert ending.code == 2

@@ -81,6 +81,7 @@ def test_a_bank_keeps_its_currency(wished: dict[str, object]) -> None:
         up(up(), **wished)
 
     assert refused.value.reason is Reason.CURRENCY_CHANGED
+    assert refused.value.hint.endswith("interbank up --add-bank NAME:USD")
 
 
 def test_settings_that_are_not_named_stay() -> None:
