@@ -2,10 +2,12 @@
 
 import contextlib
 import os
+import shlex
 import signal
 import time
 from collections import Counter
 from collections.abc import Iterable
+from pathlib import Path
 
 import click
 
@@ -38,9 +40,9 @@ def launch(context: Context, home: Home, wish: Wish, *, demo: bool, detach: bool
     try:
         _launch(context, home, wish, demo=demo, detach=detach)
     except Refused as refused:
-        raise _with_what_runs(errors.ended(refused), home) from refused
+        raise _with_what_runs(errors.ended(refused), home, _down(context)) from refused
     except KeyboardInterrupt:
-        raise _with_what_runs(errors.interrupted(), home) from None
+        raise _with_what_runs(errors.interrupted(), home, _down(context)) from None
 
 
 def _launch(context: Context, home: Home, wish: Wish, *, demo: bool, detach: bool) -> None:
@@ -63,13 +65,20 @@ def _launch(context: Context, home: Home, wish: Wish, *, demo: bool, detach: boo
         raise problems[-1]
 
 
-def _with_what_runs(end: Ended, home: Home) -> Ended:
+def _down(context: Context) -> str:
+    """The command that stops this network, typed where `up` was typed."""
+    return (
+        f"interbank down --home {shlex.quote(str(context.home))}" if _home_must_be_told(context) else "interbank down"
+    )
+
+
+def _with_what_runs(end: Ended, home: Home, down: str) -> Ended:
     """The end of an `up` that failed, and which processes of the network run nevertheless."""
     running: list[str] = []
     with contextlib.suppress(Refused):
         network = read_network(home.network_file)
         running = [service.name for service in services_of(home, network) if is_alive(service.place)] if network else []
-    told = [f"running: {' '.join(running)}; interbank down stops {'it' if len(running) == 1 else 'them'}"]
+    told = [f"running: {' '.join(running)}; {down} stops {'it' if len(running) == 1 else 'them'}"]
     return Ended(end.exit_code, [*end.lines, *(told if running else [])], {**end.json, "running": running})
 
 
@@ -123,4 +132,5 @@ def _is_connected(bank: Bank | None) -> bool:
 
 
 def _home_must_be_told(context: Context) -> bool:
-    return context.home is not None and "INTERBANK_HOME" not in os.environ
+    known = os.environ.get("INTERBANK_HOME", "")
+    return context.home is not None and (not known or Path(known).expanduser().absolute() != context.home)

@@ -8,8 +8,11 @@ from pathlib import Path
 import pytest
 
 import gateway_service
+from clients.cli.options import Context
+from clients.cli.output import Ended
 from clients.launcher.certificates import provide_certificates
 from clients.launcher.home import Home
+from clients.launcher.launching import launch
 from clients.launcher.network import new_network
 from clients.launcher.network_file import read_network, write_network
 from clients.launcher.ports import choose_block
@@ -93,6 +96,22 @@ def test_a_gateway_key_that_is_lost_is_refused_before_a_bank_is_made(home: Home)
     refused = refused_as(home, Wish(names=("pay.example.org",), added=("EAST",)))
 
     assert refused.reason is Reason.KEY_FILE_MISSING
+
+
+@pytest.mark.parametrize("environment", ["", "/another/home", "{home}"])
+def test_what_runs_nevertheless_is_named_with_the_command_that_stops_it(
+    home: Home, environment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INTERBANK_HOME", environment.format(home=home.directory))
+    context = Context(home.directory, None, None, "default", "table")
+    with home.bank("NORTH").lock.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(Ended) as ended:
+            launch(context, home, Wish(listen=EVERYWHERE), demo=False, detach=True)
+
+    named = "" if environment == "{home}" else f" --home {home.directory}"
+    assert ended.value.lines[-1] == f"running: NORTH; interbank down{named} stops it"
+    assert ended.value.json["running"] == ["NORTH"]
 
 
 def test_an_address_of_another_computer_is_refused_beside_a_running_gateway(home: Home) -> None:
