@@ -2,16 +2,10 @@
 
 import asyncio
 
-from bank_service.account_acts import AccountActs
-from bank_service.credentials import Credentials
+from bank_service.assembly import assemble
 from bank_service.joining import keep_joined
-from bank_service.operations import Bank
-from bank_service.repair import Repair
-from bank_service.servicer import BankServicer
 from bank_service.settings import BankSettings
-from bank_service.standing import Standing
-from certs.credentials import Credentials as Identity
-from certs.credentials import peer_credentials, server_credentials
+from certs.credentials import Credentials, peer_credentials, server_credentials
 from certs.names import GATEWAY_NAME, is_gateway
 from interbank.refusals import Reason, Refused
 from interbank.rpc.channel import open_peer_channel
@@ -24,15 +18,14 @@ from protos.v1 import bank_pb2_grpc
 class BankServer:
     """A bank that listens for its gateway, and joins it for as long as it lives."""
 
-    def __init__(self, settings: BankSettings, identity: Identity, around: Surroundings) -> None:
+    def __init__(self, settings: BankSettings, identity: Credentials, around: Surroundings) -> None:
         self._settings = settings
         self._identity = identity
         self._around = around
-        self._standing = Standing()
-        self._bank = Bank(settings, around.database, around.clock, around.entropy, self._standing)
+        self._bank, servicer = assemble(settings, around)
         door = Door(around.clock, around.entropy, admit=_gateway_only)
         self._server = build_server([door], max_message_bytes=BANK_MESSAGE_BYTES)
-        bank_pb2_grpc.add_BankServiceServicer_to_server(self._servicer(), self._server)
+        bank_pb2_grpc.add_BankServiceServicer_to_server(servicer, self._server)
         self._health = Health(self._server)
         self._joining: asyncio.Task[None] | None = None
 
@@ -58,20 +51,6 @@ class BankServer:
     async def _keep_joined(self, gateway: str, address: str) -> None:
         async with open_peer_channel(gateway, peer_credentials(self._identity), name=GATEWAY_NAME) as channel:
             await keep_joined(channel, address, self._settings.currency, self._around.chance)
-
-    def _servicer(self) -> BankServicer:
-        settings, around = self._settings, self._around
-        return BankServicer(
-            settings,
-            self._bank,
-            AccountActs(settings, around.database, around.clock, self._standing),
-            Credentials(settings, around.database, around.passwords, around.clock, around.entropy, self._standing),
-            Repair(settings, around.database, around.clock, self._standing),
-            around.passwords,
-            around.database,
-            around.clock,
-            around.log,
-        )
 
 
 def _gateway_only(context: Context, _method: str) -> None:

@@ -136,7 +136,7 @@ def the_wire(world: World) -> Wire:
 def is_watched(world: World, transfer_id: str) -> bool:
     """Whether somebody follows this transfer now."""
     assert world.gateway is not None
-    underway = world.gateway.server._pipeline.find(bytes.fromhex(transfer_id))
+    underway = world.gateway.server.gateway.pipeline.find(bytes.fromhex(transfer_id))
     return underway is not None and underway.changed is not None
 
 

@@ -91,7 +91,7 @@ class RunningGateway(Running):
 async def kill(gateway: Running) -> None:
     """End a gateway as a crash does: nobody is told, what is queued is not written."""
     server = gateway.server
-    tasks = [server._carrying, *server._directory._running.values()]
+    tasks = [server.gateway.carrying, *server.gateway.directory._running.values()]
     for task in tasks:
         task.cancel()
     for listener, _ in server._servers:
@@ -239,7 +239,7 @@ class World:
 
     def link(self, bank: str) -> Any:
         assert self.gateway is not None
-        links = self.gateway.server._directory.links
+        links = self.gateway.server.gateway.directory.links
         return links[bank] if bank in links else _NoLink()
 
     def sql(self, bank: str, query: str) -> list[tuple[Any, ...]]:

@@ -11,18 +11,14 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
-
-from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError
+from typing import Any, Protocol, TypeVar
 
 from interbank.refusals import Reason, Refused
 from interbank.storage.engine import open_engine
-from interbank.storage.sqlite import Trouble, driver, has_wal_reset_bug, trouble
-from interbank.storage.statements import run
+from interbank.storage.groups import Job, Work, commit
+from interbank.storage.sqlite import driver, has_wal_reset_bug
 
 T = TypeVar("T")
-Work = Callable[[Connection], T]
 
 log = logging.getLogger(__name__)
 
@@ -47,16 +43,6 @@ class Database(Protocol):
         ...
 
 
-class _Job(Generic[T]):
-    __slots__ = ("error", "future", "result", "work")
-
-    def __init__(self, work: Work[T], future: "asyncio.Future[T]") -> None:
-        self.work = work
-        self.future = future
-        self.result: T | None = None
-        self.error: BaseException | None = None
-
-
 class ThreadedDatabase:
     """A Database on one SQLite file, with one writing thread that owns the only writing connection.
 
@@ -71,7 +57,7 @@ class ThreadedDatabase:
         self._reader_engine = open_engine(path, read_only=True)
         self._local = threading.local()
         self._readers = ThreadPoolExecutor(readers, thread_name_prefix="reader")
-        self._jobs: queue.SimpleQueue[_Job[Any] | None] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[Job[Any] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._write_groups, name="writer", daemon=True)
         self._thread.start()
 
@@ -80,7 +66,7 @@ class ThreadedDatabase:
         if self._jobs.qsize() >= MAX_QUEUED:
             raise Refused(Reason.BANK_BUSY, retry_after_ms=200)
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._jobs.put(_Job(work, future))
+        self._jobs.put(Job(work, future))
         return future
 
     def read(self, work: Work[T]) -> "asyncio.Future[T]":
@@ -105,10 +91,10 @@ class ThreadedDatabase:
     def _write_groups(self) -> None:
         with self._writer_engine.connect() as connection:
             while (group := self._gather()) is not None:
-                self._commit(connection, group)
+                commit(connection, group, self._broken)
                 _settle(group)
 
-    def _gather(self) -> list[_Job[Any]] | None:
+    def _gather(self) -> list[Job[Any]] | None:
         first = self._jobs.get()
         if first is None:
             return None
@@ -124,46 +110,6 @@ class ThreadedDatabase:
             group.append(job)
         return group
 
-    def _commit(self, connection: Connection, group: Sequence[_Job[Any]]) -> None:
-        """Commit the group together; if that fails, each by itself, so that one fails alone."""
-        try:
-            with connection.begin():
-                for job in group:
-                    _carry_out(connection, job, alone=len(group) == 1)
-        except Exception as error:
-            _leave_transaction(connection)
-            if isinstance(error, DBAPIError) and trouble(error.orig) is Trouble.BROKEN:
-                self._broken(error)
-            if len(group) > 1:
-                for job in group:
-                    job.error = None
-                    self._commit(connection, [job])
-            else:
-                group[0].error = _explained(error)
-
-
-def _carry_out(connection: Connection, job: _Job[Any], *, alone: bool) -> None:
-    """What a job raises in a group undoes that job and no other; what the disk says concerns them all."""
-    if alone:
-        job.result = job.work(connection)
-        return
-    run(connection, "SAVEPOINT job")
-    try:
-        job.result = job.work(connection)
-    except Exception as error:
-        if isinstance(error, DBAPIError) and trouble(error.orig) is not Trouble.OTHER:
-            raise
-        run(connection, "ROLLBACK TO job")
-        job.error = error
-    run(connection, "RELEASE job")
-
-
-def _leave_transaction(connection: Connection) -> None:
-    """A COMMIT that fails leaves SQLite's transaction open, and SQLAlchemy takes it for ended."""
-    driver = connection.connection.driver_connection
-    if driver is not None and driver.in_transaction:
-        driver.execute("ROLLBACK")
-
 
 def _warn_of_wal_reset_bug(version: tuple[int, ...]) -> None:
     if has_wal_reset_bug(version):
@@ -174,24 +120,13 @@ def _warn_of_wal_reset_bug(version: tuple[int, ...]) -> None:
         )
 
 
-def _explained(error: Exception) -> Exception:
-    if isinstance(error, DBAPIError) and trouble(error.orig) is Trouble.FULL:
-        return Refused(Reason.STORAGE_FULL, retry_after_ms=5000)
-    return error
-
-
-def _settle(group: Sequence[_Job[Any]]) -> None:
+def _settle(group: Sequence[Job[Any]]) -> None:
     """Resolve the group's futures on their loop, with one wake-up for all of them."""
     loop = group[0].future.get_loop()
 
     def resolve() -> None:
         for job in group:
-            if job.future.done():
-                continue  # the caller went away; the work is done all the same
-            if job.error is not None:
-                job.future.set_exception(job.error)
-            else:
-                job.future.set_result(job.result)
+            job.resolve()
 
     try:
         loop.call_soon_threadsafe(resolve)

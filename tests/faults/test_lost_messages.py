@@ -187,7 +187,7 @@ async def test_an_answer_that_could_not_be_taken_in_is_asked_for_again(
     """A fault of ours, once: the bank's answer is there, and the transfer must not be in nobody's line."""
     alice = await world.customer("alice", "NORTH", cents=10_00)
     bob = await world.customer("bob", "SOUTH")
-    pipeline = world.gateway.server._pipeline
+    pipeline = world.gateway.server.gateway.pipeline
     take_in, faults = pipeline.answered, [RuntimeError("once")]
 
     def faulty(*arguments: object) -> None:
@@ -272,7 +272,7 @@ async def test_callers_who_have_gone_are_forgotten(world: World) -> None:
     bob = await world.customer("bob", "SOUTH")
     held = world.wire.hold_request(InstructionKind.CREDIT)
     request = gateway_pb2.TransferRequest(order=an_order(alice.at("NORTH"), bob.named_at("SOUTH"), 3_00, "k"))
-    pipeline = world.gateway.server._pipeline
+    pipeline = world.gateway.server.gateway.pipeline
     for _ in range(3):
         calling = asyncio.ensure_future(alice.call("PaymentService", "Transfer", request))
         await world.until(lambda: any(underway.waiters for underway in pipeline._underway.values()))

@@ -55,7 +55,7 @@ async def test_too_many_that_wait_for_a_bank_refuse_the_next_before_it_is_accept
 async def test_a_burst_of_full_requests_is_taken_or_refused_as_too_much_and_breaks_nothing(world: World) -> None:
     """130 SubmitTransfers of 1,000 orders that arrive while one commit runs: fewer than the calls the server admits."""
     world.wire.hold_request(InstructionKind.DEBIT)
-    pipeline = world.gateway.server._pipeline
+    pipeline = world.gateway.server.gateway.pipeline
     batches = [[candidate(1000 * call + n) for n in range(1000)] for call in range(130)]
 
     answers = await asyncio.gather(*(pipeline.accept(batch) for batch in batches), return_exceptions=True)

@@ -85,7 +85,7 @@ async def test_a_gateway_that_was_superseded_never_fences_again_by_itself(world:
             await asyncio.wait_for(world.gateway.server.ended(), 15)
         await world.until(lambda: world.link("NORTH").next_attempt_us)
         assert world.sql("NORTH", "SELECT epoch, instance FROM gateway_epoch") == [epoch]
-        assert second.server._fence._epoch == epoch[0]
+        assert second.server.gateway.fence._epoch == epoch[0]
     assert world.sql("NORTH", "SELECT count(*) FROM outcomes WHERE instruction = 'DEBIT'") == [(0,)]
 
 
@@ -141,7 +141,7 @@ async def test_what_the_second_gateway_cancelled_the_first_can_no_longer_credit(
     async with second_gateway(world, copy, without_credits) as second:
         await drive_to_the_end(world, second, 1)
         async with world.line_to("SOUTH") as line:
-            session = second.server._directory.links["SOUTH"]._session
+            session = second.server.gateway.directory.links["SOUTH"]._session
             (outcome,) = await line.post(session, credit.instructions)
 
     assert outcome.kind is OutcomeKind.CANCELLED

@@ -15,7 +15,8 @@ from interbank.clock import SystemClock
 from interbank.instruction_log import InstructionLog
 from interbank.instructions import InstructionKind
 from interbank.refusals import Reason, Refused
-from interbank.storage.database import Database, Work
+from interbank.storage.database import Database
+from interbank.storage.groups import Work
 from protos.v1 import gateway_pb2
 from tests.refusing import refused
 from tests.wire import Wire
@@ -65,7 +66,7 @@ class FirstWriteHeld:
 
 async def test_a_session_that_was_ended_while_it_was_used_stays_ended(world: World) -> None:
     alice = await world.customer("alice", "NORTH")
-    sessions = world.gateway.server._sessions
+    sessions = world.gateway.server.gateway.sessions
     database, sessions._database = sessions._database, FirstWriteHeld(sessions._database)
     world.clock.ahead_us += 61_000_000  # so that the next call notes its use
     use = asyncio.ensure_future(alice.call("SessionService", "WhoAmI", gateway_pb2.WhoAmIRequest()))
@@ -100,11 +101,11 @@ async def test_a_watcher_is_told_the_end_that_comes_while_he_is_being_told(world
     await credit.arrived.wait()
     transfer_id = accepted.transfer.transfer_id
     server = world.gateway.server
-    rendering = Rendering(server._directory, world.clock)
+    rendering = Rendering(server.gateway.directory, world.clock)
     payments = PaymentServicer(
-        server._sessions,
+        server.gateway.sessions,
         None,
-        server._pipeline,
+        server.gateway.pipeline,
         rendering,
         world.gateway.database,
         world.clock,
@@ -115,14 +116,14 @@ async def test_a_watcher_is_told_the_end_that_comes_while_he_is_being_told(world
     watching = payments.Watch(gateway_pb2.WatchRequest(transfer_id=transfer_id), context)
     assert not (await anext(watching)).transfer.final
     credit.release()
-    await world.until(lambda: server._pipeline.find(transfer_id) is None)
+    await world.until(lambda: server.gateway.pipeline.find(transfer_id) is None)
 
     assert (await asyncio.wait_for(anext(watching), 2)).transfer.final
 
 
 async def test_noting_that_a_session_is_used_undoes_no_login_beside_it(world: World) -> None:
     alice = await world.customer("alice", "NORTH")
-    sessions = world.gateway.server._sessions
+    sessions = world.gateway.server.gateway.sessions
     (session,) = [one for one in sessions._remembered.values() if one.username == alice.username]
     old = replace(session, used_at=session.used_at - 61_000_000)
     sessions._remembered[session.token_hash] = old

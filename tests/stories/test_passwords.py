@@ -188,7 +188,7 @@ async def test_a_login_with_the_old_password_beside_its_change_does_not_outlive_
 ) -> None:
     world = fresh_world
     operator = await world.operator()
-    sessions = world.gateway.server._sessions
+    sessions = world.gateway.server.gateway.sessions
     matches, checked, changed = sessions.operator_matches, asyncio.Event(), asyncio.Event()
 
     async def slow(password: str) -> bool:

@@ -51,7 +51,7 @@ async def test_a_session_that_ended_by_time_leaves_no_grant_at_its_bank(world: W
     assert world.grants_of(alice.username) == {"NORTH": 1}
     world.clock.ahead_us += 31 * DAY_US
 
-    await world.gateway.server._grants.end_what_is_over()
+    await world.gateway.server.gateway.grants.end_what_is_over()
 
     assert world.grants_of(alice.username) == {}
     with refused(Reason.SESSION_EXPIRED):
