@@ -151,6 +151,11 @@ def _side_of(side: Column[int], account: int, before: int, limit: int) -> Select
     return query.order_by(entries.c.entry_id.desc()).limit(limit)
 
 
+def find_outcomes(connection: Connection, ids: Sequence[bytes]) -> set[bytes]:
+    """Which of these transfers there is an outcome of."""
+    return set(connection.execute(select(outcomes.c.transfer_id).where(outcomes.c.transfer_id.in_(ids))).scalars())
+
+
 def list_open(connection: Connection, *, after: int, limit: int) -> list[OpenDebitRow]:
     """Open debits, oldest first, those with a record number above `after`."""
     query: Select[Any] = (

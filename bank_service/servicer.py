@@ -96,6 +96,15 @@ class BankServicer(bank_pb2_grpc.BankServiceServicer):
         reasons = await self._bank.check_payees(payees)
         return bank_pb2.CheckPayeesResponse(reasons=[reason.name if reason else "" for reason in reasons])
 
+    async def FindOutcomes(
+        self, request: bank_pb2.FindOutcomesRequest, context: Context
+    ) -> bank_pb2.FindOutcomesResponse:
+        """See bank.proto."""
+        ids = list(request.transfer_ids)
+        _require_items(len(ids), "transfer_ids")
+        known = await self._database.read(lambda connection: queries.find_outcomes(connection, ids))
+        return bank_pb2.FindOutcomesResponse(known_ids=[identity for identity in ids if identity in known])
+
     async def ListOpen(self, request: bank_pb2.ListOpenRequest, context: Context) -> bank_pb2.ListOpenResponse:
         """See bank.proto."""
         limit = _page(request.page_size, MAX_ORDERS)

@@ -15,6 +15,7 @@ from interbank.orders import Order, bank_principal, check_order, fingerprint, tr
 from interbank.refusals import Kind, Reason, Refused
 from interbank.storage.database import Database
 from interbank.telemetry import request_id
+from protos.v1 import bank_pb2
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,10 +132,38 @@ class Submission:
             return answers
         keys = [(candidates[p].principal, candidates[p].order.idempotency_key) for p in doubtful]
         found = await self._database.read(lambda connection: find_by_keys(connection, keys))
+        unknown: list[int] = []
         for position, key in zip(doubtful, keys, strict=True):
             if key in found:
                 answers[position] = self._pipeline.known(candidates[position], found[key])
+            else:
+                unknown.append(position)
+        await self._known_to_banks([candidates[p] for p in unknown], unknown, answers)
         return answers
+
+    async def _known_to_banks(
+        self, candidates: Sequence[Transfer], positions: Sequence[int], answers: list[Known | Refused]
+    ) -> None:
+        """The journal may have been lost since: a payer's bank that has an outcome of an order says what became of it,
+        whatever would be said of it now. While it cannot be asked, nothing is said for good."""
+        by_bank: dict[str, list[tuple[int, Transfer]]] = {}
+        for position, candidate in zip(positions, candidates, strict=True):
+            by_bank.setdefault(candidate.order.payer_bank, []).append((position, candidate))
+        for bank, asked in by_bank.items():
+            if bank not in self._directory.links:
+                continue  # nobody here can have paid from it
+            request = bank_pb2.FindOutcomesRequest(transfer_ids=[candidate.transfer_id for _, candidate in asked])
+            try:
+                answer: bank_pb2.FindOutcomesResponse = await self._directory.link(bank).call("FindOutcomes", request)
+            except Refused as refused:
+                for position, _ in asked:
+                    answers[position] = Refused(Reason.PAYER_BANK_UNAVAILABLE, refused.message, retry_after_ms=2000)
+                continue
+            ids = set(answer.known_ids)
+            known = [(p, candidate) for p, candidate in asked if candidate.transfer_id in ids]
+            accepted = await self._accept([candidate for _, candidate in known])
+            for (position, _), became in zip(known, accepted, strict=True):
+                answers[position] = became
 
 
 def _candidate(orderer: Orderer, order: Order, now: int, *, patient: bool) -> Transfer:

@@ -5,9 +5,11 @@ import asyncio
 import pytest
 
 from interbank.instructions import InstructionKind
+from interbank.refusals import Reason
 from protos.v1 import order_pb2
 from tests import books
 from tests.disasters import begin_anew, join, lose_journal, put_back, register_again
+from tests.refusing import refused
 from tests.world import Caller, World, an_order
 
 COMPLETED = order_pb2.TRANSFER_STATE_COMPLETED
@@ -112,6 +114,29 @@ async def test_a_key_that_the_journal_forgot_is_kept_by_the_payers_bank(world: W
     await world.quiet()
     assert await alice.balance("NORTH") == 8_00
     books.check(world.home, journal_whole=False)
+
+
+async def test_an_order_that_was_paid_is_paid_whatever_would_be_said_of_it_since_the_journal_was_lost(
+    world: World,
+) -> None:
+    """Its payee is frozen by now, so the gateway would refuse it, and say that nothing moved: the payer's bank knows
+    better, and is asked before anything is said for good."""
+    alice = await world.customer("alice", "NORTH", cents=10_00)
+    bob = await world.customer("bob", "SOUTH")
+    paid = await alice.pay(alice.at("NORTH"), bob.named_at("SOUTH"), 4_00, "paid")
+    await world.quiet()
+    await (await world.operator()).set_status("SOUTH", bob.accounts["SOUTH"], "FROZEN")
+    await begin_anew(world, "NORTH", "SOUTH")
+    await register_again(alice)
+
+    again = await alice.pay(alice.at("NORTH"), bob.named_at("SOUTH"), 4_00, "paid")
+    with refused(Reason.PAYEE_ACCOUNT_FROZEN):
+        await alice.pay(alice.at("NORTH"), bob.named_at("SOUTH"), 4_00, "another")
+
+    assert again.transfer.transfer_id == paid.transfer.transfer_id
+    assert again.transfer.state == order_pb2.TRANSFER_STATE_COMPLETED
+    await world.quiet()
+    assert await alice.balance("NORTH") == 6_00
 
 
 async def test_a_bank_takes_no_new_order_before_its_open_debits_are_known(world: World) -> None:
