@@ -22,10 +22,10 @@ from protos.v1 import bank_pb2
 
 log = logging.getLogger(__name__)
 
-LISTING_DEADLINE = 30.0
+LISTING_DEADLINE = 5.0
 """Seconds that a bank has to look through its books for what it was told of another one."""
 
-WRITING_DEADLINE, WRITING_EACH = 30.0, 0.005
+WRITING_DEADLINE, WRITING_EACH = 5.0, 0.005
 """Seconds that the bank has to write everything back, and more for each outcome."""
 
 
