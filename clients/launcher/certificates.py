@@ -1,5 +1,6 @@
 """Gives a home its certificate authority, and every process of it a certificate."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -20,17 +21,17 @@ class Provided:
     until: datetime
 
 
-def provide_certificates(home: Home, network: Network, *, needed: str = "") -> Provided:
+def provide_certificates(home: Home, network: Network, *, needed: Collection[str] = ()) -> Provided:
     """Make what is missing: the authority, once in a network's life, and certificates; and sign anew what ends within
-    a month or lacks a name. Raises Refused if there is no authority, or it cannot be read, or if the process called
-    `needed` cannot have a certificate; then nothing was made for any other."""
+    a month or lacks a name. Raises Refused if there is no authority, or it cannot be read, or if one of
+    the processes `needed` cannot have a certificate; then nothing was made for those that are not."""
     authority = Pair(home.authority_certificate, home.authority_key)
     if not authority.certificate.exists():
         _require_new(home, network, authority)
         create_authority(authority)
     named = [(home.gateway, gateway_names(network.certificate_names))]
     named += [(home.bank(member.bank), (bank_name(member.bank),)) for member in network.banks]
-    named.sort(key=lambda one: one[0].name != needed)
+    named.sort(key=lambda one: one[0].name not in needed)
     changed: set[str] = set()
     refused: dict[str, Refused] = {}
     until = read_signer(authority).not_valid_after_utc
@@ -40,7 +41,7 @@ def provide_certificates(home: Home, network: Network, *, needed: str = "") -> P
                 changed.add(place.name)
             until = min(until, read_leaf(_pair(place)).not_valid_after_utc)
         except Refused as why:
-            if place.name == needed:
+            if place.name in needed:
                 raise
             refused[place.name] = why
     return Provided(frozenset(changed), refused, until)

@@ -1,6 +1,6 @@
 """What must be there before a process of a network starts: certificates, databases, and the file that remembers it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -21,16 +21,17 @@ class Prepared:
     refused: dict[str, Refused]
 
 
-def prepare(home: Home, network: Network, places: Sequence[Place], *, needed: str = "") -> Prepared:
+def prepare(home: Home, network: Network, places: Sequence[Place], *, needed: Collection[str] = ()) -> Prepared:
     """Make the files that the network needs, with databases at these places, where nothing may run; remember it. A bank
-    that had a database and has none any more gets no empty one. Raises Refused without an authority, and if the process
-    called `needed` could not start; then the network is not remembered."""
+    that had a database and has none any more gets no empty one. Raises Refused without an authority, and if one of
+    the processes `needed` could not start; then the network is not remembered."""
     lost = {place.name: _lost(place) for place in places if _has_lost_its_books(home, place)}
     provided = provide_certificates(home, network, needed=needed)
     home.create(tuple(member.bank for member in network.banks))
     refused = upgrade_databases([place for place in places if place.name not in lost]) | lost
-    if needed in refused:
-        raise refused[needed]
+    for name in needed:
+        if name in refused:
+            raise refused[name]
     write_network(home.network_file, network)
     return Prepared(provided.changed, provided.until, provided.refused | refused)
 

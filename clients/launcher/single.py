@@ -80,7 +80,7 @@ def _prepare(home: Home, network: Network, service: Service) -> None:
     _refuse_running(service.place)
     for host, port in service.listens:
         check_free(host, port)
-    prepare(home, network, [service.place], needed=service.name)
+    prepare(home, network, [service.place], needed=(service.name,))
 
 
 def _refuse_running(place: Place) -> None:

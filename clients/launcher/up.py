@@ -54,7 +54,8 @@ def bring_up(home: Home, wish: Wish) -> Launched:
 
         journal_lost = journal_is_lost(home)
         asleep = [service.place for service in services if service.name not in alive]
-        prepared = prepare(home, network, asleep, needed=GATEWAY)
+        new = [member.bank for member in network.banks if known is None or known.member(member.bank) is None]
+        prepared = prepare(home, network, asleep, needed=(GATEWAY, *new))
         changed = prepared.changed | _with_other_arguments(services, before)
         due = [
             service

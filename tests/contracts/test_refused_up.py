@@ -90,6 +90,12 @@ def test_an_authority_that_may_not_sign_is_refused_before_anything_is_written(ho
     assert (network.listen, network.names) == ("localhost", ())
 
 
+def test_a_bank_that_cannot_be_made_is_not_remembered(home: Home) -> None:
+    home.authority_key.chmod(0o644)
+
+    assert refused_as(home, Wish(added=("EAST",))).reason is Reason.KEY_FILE_UNSAFE
+
+
 def test_a_gateway_key_that_is_lost_is_refused_before_a_bank_is_made(home: Home) -> None:
     home.gateway.key.unlink()
 
