@@ -8,7 +8,7 @@ BANK = NORTH
 CURRENCY =
 
 BIN = .venv/bin
-PACKAGES = protos interbank bank_service gateway_service migrations audit clients certs
+PACKAGES = protos interbank bank_service gateway_service migrations audit clients certs lab
 SOURCES = prepare.py setup.cfg pyproject.toml setup.py $(wildcard protos/v1/*.proto)
 LAUNCHER = $(BIN)/python -m clients.launcher
 prepare = command -v $(PYTHON) >/dev/null || { echo 'error: no $(PYTHON) here. Install Python 3.11 or newer:' \

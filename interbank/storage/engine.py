@@ -1,6 +1,7 @@
 """Opens databases. Nobody else calls create_engine: with a driver's own settings two writers lose each other's
 updates (SQLAlchemy on SQLite lost 60 of 80), and a commit may be gone after a power cut."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -25,8 +26,16 @@ def open_engine(path: Path, *, read_only: bool = False) -> Engine:
     def connected(connection: Any, _record: Any) -> None:
         prepare_connection(connection, read_only=read_only)
 
-    begin = "BEGIN" if read_only else "BEGIN IMMEDIATE"
+    return _begun_by_us(engine, "BEGIN" if read_only else "BEGIN IMMEDIATE")
 
+
+def open_engine_over(connect: Callable[[], Any]) -> Engine:
+    """An engine over connections of the driver that somebody else opens, such as a simulation's databases in memory."""
+    engine = create_engine("sqlite://", module=driver(), poolclass=NullPool, creator=connect)
+    return _begun_by_us(engine, "BEGIN IMMEDIATE")
+
+
+def _begun_by_us(engine: Engine, begin: str) -> Engine:
     @event.listens_for(engine, "begin")
     def begun(connection: Connection) -> None:
         run(connection, begin)

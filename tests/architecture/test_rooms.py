@@ -12,7 +12,17 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("interbank", "bank_service", "gateway_service", "migrations", "audit", "clients", "certs", "benchmarks")
+PACKAGES = (
+    "interbank",
+    "bank_service",
+    "gateway_service",
+    "migrations",
+    "audit",
+    "clients",
+    "certs",
+    "benchmarks",
+    "lab",
+)
 SOURCES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 
 

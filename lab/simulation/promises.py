@@ -1,0 +1,75 @@
+"""What customers were told, held against the books: plain rows, and not a line of the product's."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+
+from lab.books import CLEARING, RECOVERY, BankBooks, Row
+from lab.simulation.customers import Wish
+from lab.simulation.plan import Plan
+
+
+def broken_promises(
+    plan: Plan, wishes: list[Wish], banks: dict[str, BankBooks], journal: dict[bytes, Row], deposits: int
+) -> list[str]:
+    """Everything that a customer was told and that is not so."""
+    return [*_conserved(banks, deposits), *_once(banks), *_as_told(plan, wishes, banks, journal)]
+
+
+def _conserved(banks: dict[str, BankBooks], deposits: int) -> Iterator[str]:
+    held = sum(row["balance"] for books in banks.values() for number, row in books.accounts.items() if number >= 0)
+    recovered = sum(books.accounts[RECOVERY]["balance"] for books in banks.values())
+    clearing = sum(books.accounts[CLEARING]["balance"] for books in banks.values())
+    if held + recovered + clearing != deposits:
+        yield f"{deposits} were brought, {held} are held, {recovered} of them covered, {clearing} on their way"
+
+
+def _once(banks: dict[str, BankBooks]) -> Iterator[str]:
+    """Amounts are unique, so two credits of one amount are one payment made twice."""
+    seen: dict[tuple[str, int], int] = defaultdict(int)
+    for books in banks.values():
+        for entry in books.entries:
+            if entry["debit_account"] == CLEARING and books.said(entry["transfer_id"]) == "CREDITED":
+                seen[entry["transfer_id"].hex(), entry["amount"]] += 1
+    for (identity, amount), times in seen.items():
+        if times > 1:
+            yield f"{identity}: {amount} were credited {times} times"
+
+
+def _as_told(plan: Plan, wishes: list[Wish], banks: dict[str, BankBooks], journal: dict[bytes, Row]) -> Iterator[str]:
+    by_order = {((row["principal"], row["idempotency_key"]), row["amount"]): row for row in journal.values()}
+    asked = Counter((wish.key, wish.order.minor_units) for wish in wishes)
+    for wish in wishes:
+        name = wish.order.idempotency_key
+        states = {state for state, _ in wish.told}
+        if len(set(wish.told)) > 1 and not (plan.journal_lost or plan.second_gateway or not plan.journal_whole):
+            yield f"{name}: was told {wish.told}"
+        if len(states) > 1:
+            yield f"{name}: was told {sorted(states)}"
+        if wish.told and wish.refused and (plan.journal_whole or wish.refused != "IDEMPOTENCY_KEY_REUSED"):
+            yield f"{name}: was told {wish.told[0][0]}, and then that it is not accepted ({wish.refused})"
+        paid = _paid(wish, banks)
+        if "COMPLETED" in states and paid != 1:
+            yield f"{name}: was told COMPLETED, and paid {paid} times"
+        if states - {"COMPLETED"} and paid:
+            yield f"{name}: was told {sorted(states)}, and was paid"
+        row = by_order.get((wish.key, wish.order.minor_units))
+        if row is not None and states and row["state"] not in states:
+            yield f"{name}: was told {sorted(states)}, the journal says {row['state']}"
+        # Who asks twice may be told no, and then yes: what is not accepted keeps no key.
+        once = asked[wish.key, wish.order.minor_units] == 1 and wish.refused != "IDEMPOTENCY_KEY_REUSED"
+        if wish.refused and once and row is not None and row["state"] == "COMPLETED":
+            yield f"{name}: was told that it is not accepted ({wish.refused}), and was paid"
+
+
+def _paid(wish: Wish, banks: dict[str, BankBooks]) -> int:
+    """How often exactly this order was paid, by the books of the payee's bank."""
+    order = wish.order
+    books = banks[order.payee_bank]
+    return sum(
+        1
+        for entry in books.entries
+        if entry["credit_account"] == order.payee_account
+        and entry["amount"] == order.minor_units
+        and books.outcomes[entry["transfer_id"]]["idempotency_key"] == order.idempotency_key
+        and books.said(entry["transfer_id"]) in ("CREDITED", "BOOKED")
+    )
