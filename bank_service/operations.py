@@ -110,6 +110,10 @@ class Bank:
 
         return self._database.write(carry_out)
 
+    def require_session(self, session_id: bytes) -> None:
+        """Refuse what does not come from the present session: SESSION_SUPERSEDED."""
+        self._standing.require(session_id)
+
     async def check_payees(self, payees: Sequence[PayeeToCheck]) -> list[Reason | None]:
         """For each payee why this bank would refuse him now, or None. Changes nothing."""
 

@@ -107,6 +107,8 @@ class BankServicer(bank_pb2_grpc.BankServiceServicer):
 
     async def ListOpen(self, request: bank_pb2.ListOpenRequest, context: Context) -> bank_pb2.ListOpenResponse:
         """See bank.proto."""
+        if request.session_id:
+            self._bank.require_session(request.session_id)
         limit = _page(request.page_size, MAX_ORDERS)
         rows = await self._database.read(
             lambda connection: queries.list_open(connection, after=request.after_record_id, limit=limit + 1)

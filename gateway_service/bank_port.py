@@ -76,8 +76,8 @@ class BankPort(Protocol):
         """Carry out a batch."""
         ...
 
-    async def list_open(self, after_record_id: int) -> tuple[list[OpenDebit], bool]:
-        """A page of open debits, and whether there are more."""
+    async def list_open(self, after_record_id: int, session_id: bytes = b"") -> tuple[list[OpenDebit], bool]:
+        """A page of open debits, and whether there are more; within a session, if one is named."""
         ...
 
     async def call(self, method: str, request: Any, *, deadline: float = DEADLINE) -> Any:
@@ -89,12 +89,12 @@ class BankPort(Protocol):
         ...
 
 
-async def list_all_open(port: BankPort) -> list[OpenDebit]:
+async def list_all_open(port: BankPort, session_id: bytes = b"") -> list[OpenDebit]:
     """Every open debit of a bank, oldest first. Raises Unknown or Refused."""
     found: list[OpenDebit] = []
     more = True
     while more:
-        page, more = await port.list_open(found[-1].debit.head.record_id if found else 0)
+        page, more = await port.list_open(found[-1].debit.head.record_id if found else 0, session_id)
         found.extend(page)
     return found
 
@@ -144,9 +144,9 @@ class GrpcBankPort:
             raise Unknown("the answer does not fit the question")
         return outcomes
 
-    async def list_open(self, after_record_id: int) -> tuple[list[OpenDebit], bool]:
+    async def list_open(self, after_record_id: int, session_id: bytes = b"") -> tuple[list[OpenDebit], bool]:
         """See BankPort."""
-        request = bank_pb2.ListOpenRequest(after_record_id=after_record_id, page_size=1000)
+        request = bank_pb2.ListOpenRequest(after_record_id=after_record_id, page_size=1000, session_id=session_id)
         answer: bank_pb2.ListOpenResponse = await self.call("ListOpen", request)
         debits = [
             OpenDebit(

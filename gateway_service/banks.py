@@ -342,7 +342,8 @@ class Link:
 
     async def _ask_for_open_debits(self) -> None:
         assert self._port is not None  # noqa: S101  the caller looked
-        debits = await list_all_open(self._port)
+        # Within the session: what a bank lists that began anew, on an older copy perhaps, is not what it holds open.
+        debits = await list_all_open(self._port, self._session or b"")
         if debits:
             await self._listener.open_debits(self.bank, debits)
         self._question_at = self._clock.monotonic() + self._chance.uniform(0.8, 1.2) * QUESTION_EVERY

@@ -8,6 +8,8 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from sqlalchemy import Connection
+
 from gateway_service.bank_port import OpenDebit
 from gateway_service.banks import MAX_WAITING, LinkStatus
 from gateway_service.directory import Directory
@@ -151,19 +153,11 @@ class Pipeline:
         strange = [debit for debit in debits if debit.transfer_id not in self._underway]
         if not strange:
             return
-        journal = await self._database.read(lambda c: find_by_ids(c, [debit.transfer_id for debit in strange]))
-        lost = [debit for debit in strange if debit.transfer_id not in journal]
-        taken = await self._database.read(lambda c: find_by_keys(c, [_key(debit) for debit in lost]))
-        for debit in lost:
-            if _key(debit) in taken:
-                log.error("%s of %s: its key belongs to another order here", debit.transfer_id.hex(), bank)
         now = self._clock.now_us()
-        adopted = [_adopted(debit, now) for debit in lost if _key(debit) not in taken]
+        journal, adopted = await self._database.write(lambda connection: _adopt(connection, strange, now))
         if adopted:
-            await self._database.write(lambda connection: add_transfers(connection, adopted))
-        if lost:
-            log.warning("adopted %d debits of %s that the journal did not know", len(lost), bank)
-        for transfer in (*adopted, *(_adopted(debit, now) for debit in lost if _key(debit) in taken)):
+            log.warning("adopted %d debits of %s that the journal did not know", len(adopted), bank)
+        for transfer in adopted:
             if transfer.transfer_id not in self._underway:
                 self._set_out(transfer)
         for transfer in journal.values():
@@ -249,6 +243,21 @@ class Pipeline:
                 save_progress_at = now + _PROGRESS_SAVED_EVERY
                 self._journal.look_at_progress()
             self._journal.save_what_there_is()
+
+
+def _adopt(
+    connection: Connection, debits: Sequence[OpenDebit], now_us: int
+) -> tuple[dict[bytes, Transfer], list[Transfer]]:
+    """The journal's rows of these debits, and what it did not know, written down now where the key is free."""
+    journal = find_by_ids(connection, [debit.transfer_id for debit in debits])
+    lost = [debit for debit in debits if debit.transfer_id not in journal]
+    taken = find_by_keys(connection, [_key(debit) for debit in lost])
+    for debit in lost:
+        if _key(debit) in taken:
+            log.error("%s: its key belongs to another order here", debit.transfer_id.hex())
+    adopted = [_adopted(debit, now_us) for debit in lost]
+    add_transfers(connection, [one for one, debit in zip(adopted, lost, strict=True) if _key(debit) not in taken])
+    return journal, adopted
 
 
 def _key(debit: OpenDebit) -> tuple[str, str]:

@@ -217,9 +217,9 @@ class HurtPort:
         treat = self._wire._next(instructions)
         return await (treat(send, instructions) if treat else send())
 
-    async def list_open(self, after_record_id: int) -> tuple[list[OpenDebit], bool]:
+    async def list_open(self, after_record_id: int, session_id: bytes = b"") -> tuple[list[OpenDebit], bool]:
         self._require_line()
-        return await self._real.list_open(after_record_id)
+        return await self._real.list_open(after_record_id, session_id)
 
     async def call(self, method: str, request: Any, *, deadline: float = DEADLINE) -> Any:
         self._require_line()

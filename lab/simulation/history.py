@@ -24,6 +24,9 @@ from protos.v1 import bank_pb2, bank_pb2_grpc
 HEALED_WITHIN = 30.0
 """Virtual seconds after the last fault in which everything must be final."""
 
+_NOTICED_WITHIN = 6.5
+"""Virtual seconds after which the gateway has asked every bank for open debits once more, and knows how it stands."""
+
 _CUSTOMERS = (("alice", "NORTH"), ("bob", "SOUTH"), ("carol", "EAST"), ("dora", "NORTH"))
 
 
@@ -118,6 +121,7 @@ class _World:
         await asyncio.sleep(plan.span)
         await self._heal()
         began = asyncio.get_running_loop().time()
+        await asyncio.sleep(_NOTICED_WITHIN)
         while not self._at_rest(asking):
             if asyncio.get_running_loop().time() - began > HEALED_WITHIN:
                 self._history.wrong += self._unfinished(asking)

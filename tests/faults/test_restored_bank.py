@@ -135,6 +135,24 @@ async def test_a_restored_payers_bank_is_found_out_too(world: World) -> None:
         await alice.pay(alice.at("NORTH"), bob.named_at("SOUTH"), 10_00, "the-money-of-then")
 
 
+async def test_a_bank_that_came_back_between_two_looks_is_found_out_by_the_next_question(world: World) -> None:
+    """The gateway did not see it go. What it lists as open is not believed: it is asked within the session, which this
+    bank never began."""
+    alice, bob = await two_customers(world)
+    old = copy_of(world, "NORTH")
+    await alice.pay(alice.at("NORTH"), bob.named_at("SOUTH"), 4_00, "forgotten")
+    await world.quiet()
+    link = world.link("NORTH")
+    link.notice = lambda: None
+    await restore(world, "NORTH", old)
+    await world.until(lambda: link._port.reachable)
+
+    world.ask_for_open_debits("NORTH")
+
+    await quarantined(world, "NORTH")
+    assert world.sql("gateway", "SELECT suspended FROM transfers") == [("",)]
+
+
 async def test_a_copy_that_lacks_nothing_is_served(world: World) -> None:
     alice, bob = await two_customers(world)
     await alice.pay(alice.at("NORTH"), bob.named_at("SOUTH"), 4_00, "known")
