@@ -35,7 +35,7 @@ TABLES = {
         "counterpart_heads": "bank TEXT, record_id INTEGER, chain_hash BLOB",
     },
     "gateway": {
-        "about": "only_row INTEGER, founded_at INTEGER, epoch INTEGER",
+        "about": "only_row INTEGER, founded_at INTEGER, epoch INTEGER, after_loss INTEGER",
         "currencies": "currency TEXT, scale INTEGER",
         "banks": "bank TEXT, currency TEXT, address TEXT, joined_at INTEGER, head_record_id INTEGER, "
         "head_chain_hash BLOB",

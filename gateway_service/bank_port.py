@@ -167,6 +167,8 @@ class GrpcBankPort:
             return await rpc(request, timeout=deadline, metadata=((REQUEST_ID_KEY, request_id.get()),))
         except grpc.aio.AioRpcError as error:
             raise _explained(error) from None
+        except grpc.aio.UsageError:
+            raise Unknown("the connection was closed") from None  # by us, before the call
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if task is not None and task.cancelling():

@@ -209,21 +209,25 @@ class Link:
         """Serve this bank for ever."""
         while True:
             try:
-                await self._open_session()
-                self.first_try.set()
-                await self._fence.driving.wait()
-                await self._serve()
+                await self._serve_or_repair()
             except Unknown as unknown:
                 self._became(LinkStatus.DOWN, unknown.cause)
-            except Refused as refused:
-                self._refused(refused)
-                if refused.reason is Reason.BANK_QUARANTINED:
-                    await self._repair()
             except Exception:
                 log.exception("%s: a fault of ours; its transfers are asked for again", self.bank)
                 self._became(LinkStatus.DOWN, "a fault in the gateway")
             self.first_try.set()
             await self._rest()
+
+    async def _serve_or_repair(self) -> None:
+        try:
+            await self._open_session()
+            self.first_try.set()
+            await self._fence.driving.wait()
+            await self._serve()
+        except Refused as refused:
+            self._refused(refused)
+            if refused.reason is Reason.BANK_QUARANTINED:
+                await self._repair()
 
     async def _open_session(self) -> None:
         if self._port is None:

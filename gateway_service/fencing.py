@@ -93,4 +93,6 @@ def _next_epoch(connection: Connection, reported: int) -> int:
     lost = own == 0 and reported > 0
     epoch = (reported // GENERATION + 1) * GENERATION if lost else max(own, reported) + 1
     connection.execute(update(about).values(epoch=epoch))
+    if lost:
+        connection.execute(update(about).values(after_loss=1))
     return int(epoch)

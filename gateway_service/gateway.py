@@ -100,4 +100,4 @@ class Gateway:
 
 def _found(connection: Connection, now_us: int) -> None:
     if connection.execute(select(about.c.only_row)).first() is None:
-        connection.execute(insert(about).values(only_row=1, founded_at=now_us, epoch=0))
+        connection.execute(insert(about).values(only_row=1, founded_at=now_us, epoch=0, after_loss=0))

@@ -37,6 +37,19 @@ def _known(transfer: Transfer, kind: InstructionKind, evidence: Evidence) -> Kno
     return KnownOutcome(instruction(replace(transfer, access=b""), kind), evidence.kind, reason, evidence.head)
 
 
+def believed(known: KnownOutcome, transfer: Transfer | None, *, journal_lost: bool) -> bool:
+    """Whether another bank's word counts. It is not signed, and a file can be edited: so it may only add to an order
+    that the journal accepted, and never say otherwise than the bank itself once told the journal. A journal that was
+    lost cannot know; then it is all that there is."""
+    if transfer is None:
+        return journal_lost
+    if transfer.fingerprint != known.instruction.fingerprint:
+        return False
+    at_payers = known.instruction.kind is InstructionKind.DEBIT
+    said = (transfer.debit or transfer.ending) if at_payers else transfer.credit
+    return said is None or said.kind is known.kind
+
+
 def together(*sources: Iterable[KnownOutcome]) -> list[KnownOutcome]:
     """What several know, each outcome once: as the first of them tells it who knows what it rests on, and for a refusal
     why."""

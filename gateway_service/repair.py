@@ -10,8 +10,8 @@ from typing import Any, Protocol
 
 from gateway_service.bank_port import BankDescription, BankPort, OpenDebit, Unknown
 from gateway_service.fencing import Fence
-from gateway_service.recollection import outcomes_of, together, with_debits
-from gateway_service.storage import heads_in_journal, list_concerning
+from gateway_service.recollection import believed, outcomes_of, together, with_debits
+from gateway_service.storage import find_by_ids, heads_in_journal, journal_was_lost, list_concerning
 from gateway_service.transfer import Transfer
 from interbank.instructions import Head, KnownOutcome
 from interbank.orders import MAX_ORDERS
@@ -73,10 +73,24 @@ class Repair:
         journal = await self._in_journal(bank, agreed)
         told = [known for other in others.values() for known in await _witnessed(other, bank, agreed)]
         debits = {debit.transfer_id: debit.debit for other in others.values() for debit in await other.open_debits()}
-        known = with_debits(together(journal, told), debits)
+        known = with_debits(together(journal, await self._believed(bank, told)), debits)
         restored = await self._write_back(bank, port, agreed, known)
         log.warning("%s was restored from an old copy: %d outcomes were written back into it", bank, restored)
         return restored
+
+    async def _believed(self, bank: str, told: Sequence[KnownOutcome]) -> list[KnownOutcome]:
+        ids = {known.instruction.transfer_id for known in told}
+        journal = await self._database.read(lambda connection: find_by_ids(connection, ids))
+        journal |= {transfer.transfer_id: transfer for transfer in self._underway()}
+        lost = await self._database.read(journal_was_lost)
+        found = []
+        for known in told:
+            identity = known.instruction.transfer_id
+            if believed(known, journal.get(identity), journal_lost=lost):
+                found.append(known)
+            else:
+                log.error("%s of %s is not what the journal knows of it, and not believed", identity.hex(), bank)
+        return found
 
     async def _agreed(self, bank: str, port: BankPort) -> int:
         """The highest record of the bank that the journal knows and that the bank still has: up to it the histories are

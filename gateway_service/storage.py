@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, bindparam, func, select, text, tuple_, union, update
 
-from gateway_service.tables import banks, transfers
+from gateway_service.tables import about, banks, transfers
 from gateway_service.transfer import State, Transfer
 from interbank.instructions import Evidence, Head, OutcomeKind
 from interbank.orders import Order
@@ -111,6 +111,11 @@ def list_transfers(
     if before:
         query = query.where(transfers.c.journal_id < before)
     return [(row.journal_id, _transfer(row)) for row in connection.execute(query)]
+
+
+def journal_was_lost(connection: Connection) -> bool:
+    """Whether this journal was begun in a network whose banks had seen another one."""
+    return bool(connection.execute(select(about.c.after_loss)).scalar())
 
 
 def heads_in_journal(connection: Connection, bank: str) -> list[Head]:

@@ -29,8 +29,10 @@ about = _table(
     Column("only_row", Int64, CheckConstraint("only_row = 1", name="one_row"), primary_key=True),
     Column("founded_at", Int64, nullable=False),
     Column("epoch", Int64, CheckConstraint("epoch >= 0", name="not_negative"), nullable=False),
+    Column("after_loss", Int64, CheckConstraint("after_loss IN (0, 1)", name="yes_or_no"), nullable=False),
 )
-"""The gateway itself. `epoch` is the highest that it ever opened sessions with; written before it is used."""
+"""The gateway itself. `epoch` is the highest that it ever opened sessions with; written before it is used.
+`after_loss`: the banks had seen another journal before this one, which was lost."""
 
 currencies = _table(
     "currencies",

@@ -224,7 +224,7 @@ class Network:
         self.gateway_path = home / "gateway" / "gateway.db"
         create_database(self.gateway_path, gateway_service)
         self.db = connect(self.gateway_path)
-        self.db.execute("INSERT INTO about VALUES (1, ?, 1)", (START,))
+        self.db.execute("INSERT INTO about VALUES (1, ?, 1, 0)", (START,))
         self.db.execute("INSERT OR IGNORE INTO currencies VALUES ('EUR', 100)")
         self.banks: dict[str, Bank] = {}
         for bank in banks:

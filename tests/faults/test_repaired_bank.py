@@ -1,6 +1,7 @@
 """A bank that was restored from an old copy is repaired: what the journal and the other banks know is written back into
 its books, no more and no less, and then it serves again, by itself."""
 
+import asyncio
 import contextlib
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 
 from audit.commands import reconcile, verify
 from interbank.instructions import InstructionKind
+from interbank.orders import Order, fingerprint, transfer_id
 from interbank.storage.sqlite import driver
 from protos.v1 import bank_pb2, order_pb2
 from tests import books
@@ -251,6 +253,45 @@ async def test_a_gateway_that_lost_its_journal_repairs_a_bank_from_what_the_othe
     books.check(world.home, journal_whole=False)
 
 
+async def test_a_bank_cannot_claim_a_debit_that_nobody_ordered(world: World, customers: tuple[Caller, Caller]) -> None:
+    """SOUTH writes into its own file that alice paid bob 50.00, with NORTH's DEBITED as evidence, and that it has seen
+    a record of NORTH far above all others. NORTH is repaired, and gives nothing."""
+    alice, bob = customers
+    await pay(alice, bob, 1_00, "honest")
+    await world.quiet()
+    await world.stop_gateway()
+    await world.stop_bank("SOUTH")
+    with contextlib.closing(driver().connect(world.banks["SOUTH"].path)) as file:
+        claim(file, 50_00)
+    await world.start_bank("SOUTH")
+    await world.start_gateway()
+    await repaired(world, "NORTH")
+
+    assert balance(world, "NORTH", alice.accounts["NORTH"]) == 99_00
+    assert balance(world, "NORTH", -3) == 0
+    assert world.sql("gateway", "SELECT count(*) FROM transfers") == [(1,)]
+
+
+def claim(file: Any, cents: int) -> None:
+    """A credit that rests on a debit which never was, consistent in itself as far as a bank looks."""
+    columns = [row[1] for row in file.execute("PRAGMA table_info(outcomes)")]
+    row = file.execute("SELECT * FROM outcomes WHERE instruction = 'CREDIT'").fetchone()
+    forged = dict(zip(columns, row, strict=True))
+    parties = ("payer_bank", "payer_account", "payee_bank", "payee_account", "payee_name")
+    order = Order(*(forged[name] for name in parties), cents, "EUR", "", "forged")
+    digest = fingerprint(order)
+    (last,) = file.execute("SELECT max(record_id) FROM records").fetchone()
+    forged |= {
+        "record_id": last + 1, "transfer_id": transfer_id(forged["principal"], "forged", digest), "fingerprint": digest,
+        "idempotency_key": "forged", "amount": cents, "reference": "", "evidence_record_id": 900,
+    }  # fmt: skip
+    file.execute("INSERT INTO records VALUES (?, 1795000000000000, 'CREDITED', zeroblob(32))", (last + 1,))
+    marks = ", ".join("?" * len(columns))
+    file.execute(f"INSERT INTO outcomes VALUES ({marks})", tuple(forged[name] for name in columns))
+    file.execute("UPDATE counterpart_heads SET record_id = 1000 WHERE bank = 'NORTH'")
+    file.commit()
+
+
 async def test_outcomes_that_contradict_each_other_are_not_repaired_over(
     world: World, customers: tuple[Caller, Caller]
 ) -> None:
@@ -289,6 +330,31 @@ async def test_a_bank_that_lacks_nothing_is_not_written_into(world: World) -> No
         request = bank_pb2.RestoreRequest(epoch=description.epoch, instance=b"somebody's gate!", last=True)
         with pytest.raises(Exception, match="lacks nothing"):
             await line.call("Restore", request)
+
+
+async def test_a_bank_that_joins_again_while_it_is_repaired_is_repaired_all_the_same(
+    world: World, customers: tuple[Caller, Caller]
+) -> None:
+    """Its joining replaces the connection over which it is being repaired."""
+    alice, bob = customers
+    old = copy_of(world, "SOUTH")
+    await pay(alice, bob, 12_34, "forgotten")
+    await world.quiet()
+    link = world.link("SOUTH")
+    repairs = link._repairs
+
+    class Interrupted:
+        async def restore(self, bank: str, port: Any) -> int:
+            link._repairs = repairs
+            link.moved_to(link._address)
+            await asyncio.sleep(0.05)
+            return await repairs.restore(bank, port)
+
+    link._repairs = Interrupted()
+    await restore(world, "SOUTH", old)
+    await repaired(world, "SOUTH")
+
+    assert balance(world, "SOUTH", bob.accounts["SOUTH"]) == 112_34
 
 
 async def test_the_repair_waits_for_a_bank_that_may_know_more(tmp_path: Path) -> None:

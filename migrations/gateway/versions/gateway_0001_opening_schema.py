@@ -24,6 +24,8 @@ def upgrade() -> None:
         sa.Column("only_row", Int64, nullable=False),
         sa.Column("founded_at", Int64, nullable=False),
         sa.Column("epoch", Int64, nullable=False),
+        sa.Column("after_loss", Int64, nullable=False),
+        sa.CheckConstraint("after_loss IN (0, 1)", name=op.f("ck_about_yes_or_no")),
         sa.CheckConstraint("epoch >= 0", name=op.f("ck_about_not_negative")),
         sa.CheckConstraint("only_row = 1", name=op.f("ck_about_one_row")),
         sa.PrimaryKeyConstraint("only_row", name=op.f("pk_about")),
