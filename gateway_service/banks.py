@@ -18,7 +18,7 @@ from gateway_service.transfer import Transfer, instruction
 from gateway_service.underway import Underway
 from interbank.clock import Clock
 from interbank.instruction_log import InstructionLog
-from interbank.instructions import Instruction, Outcome, OutcomeKind
+from interbank.instructions import Head, Instruction, Outcome, OutcomeKind
 from interbank.refusals import Reason, Refused
 
 log = logging.getLogger(__name__)
@@ -98,6 +98,7 @@ class Link:
         self._address = ""
         self._port: BankPort | None = None
         self._session: bytes | None = None
+        self._claims: frozenset[Head] = frozenset()
         self._line = Line(bank, clock)
         self._pause = FIRST_PAUSE
         self._question_at = 0.0
@@ -238,7 +239,7 @@ class Link:
         self._fence.described(description)
         self.last_entry_id = description.last_entry_id
         epoch = await self._fence.epoch_above([description.epoch])
-        heads = self._fence.heads_of(self.bank)
+        heads, self._claims = self._fence.heads_of(self.bank), self._fence.claims_about(self.bank)
         self._session = await self._port.open_session(epoch, self._fence.instance, heads)
         self._fence.witnessed(self.bank, description.head)
         # A journal that was lost is rebuilt from the banks before a new order of this one is taken.
@@ -248,6 +249,9 @@ class Link:
 
     async def _serve(self) -> None:
         while self._session is not None:
+            if self._fence.claims_about(self.bank) != self._claims:
+                self._session = None  # another bank has joined and says what it saw: heads are compared anew
+                return
             if self._clock.monotonic() >= self._question_at:
                 await self._ask_for_open_debits()
             await self._line.gather(self._listener.moving)

@@ -71,6 +71,10 @@ class Fence:
         """Every position of a bank that somebody saw; it must have all of them."""
         return [head for head in self._seen.get(bank, {}).values() if head.record_id]
 
+    def claims_about(self, bank: str) -> frozenset[Head]:
+        """The positions of a bank that other banks say they saw."""
+        return frozenset(head for witness, head in self._seen.get(bank, {}).items() if witness != _OWN)
+
     def take_unsaved(self) -> dict[str, Head]:
         """The heads that rose since they were last taken, to be stored with the journal."""
         unsaved, self._unsaved = self._unsaved, {}

@@ -101,6 +101,26 @@ async def test_an_old_copy_is_found_out_by(world: World, who_remembers: str) -> 
     await quarantined(world, "SOUTH")
 
 
+async def test_what_a_bank_saw_counts_even_if_it_joins_late(world: World) -> None:
+    """The gateway forgot what it saw of NORTH, and SOUTH is down at its start. NORTH is let in, until SOUTH joins."""
+    alice, bob = await two_customers(world)
+    old = copy_of(world, "NORTH")
+    await alice.pay(alice.at("NORTH"), bob.named_at("SOUTH"), 4_00, "forgotten")
+    await world.quiet()
+    await world.stop_gateway()
+    for bank in ("NORTH", "SOUTH"):
+        await world.stop_bank(bank)
+    put_back(world.banks["NORTH"].path, old)
+    _forget_heads(world.gateway.path)
+    await world.start_bank("NORTH")
+    await world.start_gateway()
+    await world.connected("NORTH")
+
+    await world.start_bank("SOUTH")
+
+    await quarantined(world, "NORTH")
+
+
 def _forget_heads(journal: Path) -> None:
     with contextlib.closing(driver().connect(journal)) as connection:
         connection.execute("UPDATE banks SET head_record_id = 0, head_chain_hash = x''")
