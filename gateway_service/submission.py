@@ -157,13 +157,22 @@ class Submission:
                 answer: bank_pb2.FindOutcomesResponse = await self._directory.link(bank).call("FindOutcomes", request)
             except Refused as refused:
                 for position, _ in asked:
-                    answers[position] = Refused(Reason.PAYER_BANK_UNAVAILABLE, refused.message, retry_after_ms=2000)
+                    answers[position] = _not_for_good(answers[position], refused)
                 continue
             ids = set(answer.known_ids)
             known = [(p, candidate) for p, candidate in asked if candidate.transfer_id in ids]
             accepted = await self._accept([candidate for _, candidate in known])
             for (position, _), became in zip(known, accepted, strict=True):
                 answers[position] = became
+
+
+def _not_for_good(answer: Known | Refused, why: Refused) -> Known | Refused:
+    """A refusal that would be believed for good, while the bank that may know better cannot be asked."""
+    if not isinstance(answer, Refused) or answer.reason.try_again:
+        return answer
+    return Refused(
+        Reason.PAYER_BANK_UNAVAILABLE, why.message, field="payer_bank", hint="interbank banks", retry_after_ms=2000
+    )
 
 
 def _candidate(orderer: Orderer, order: Order, now: int, *, patient: bool) -> Transfer:

@@ -141,7 +141,8 @@ class _World:
         for task in left:
             task.cancel()
         if left:
-            loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+            # A moment and no more: what waits for what nobody will do is left behind with its loop.
+            loop.run_until_complete(asyncio.wait(left, timeout=1.0))
         loop.close()
 
     def said(self, text: str, error: BaseException | None) -> None:

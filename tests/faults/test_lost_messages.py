@@ -38,6 +38,7 @@ async def test_a_payment_between_banks_moves_money_once_despite(
     world = shared_world
     alice = await world.customer("alice", "NORTH", cents=10_00)
     bob = await world.customer("bob", "SOUTH")
+    await world.connected("NORTH", "SOUTH")  # what the test before this one lost may keep them apart for a moment
     way(world.wire, kind)
 
     # The whole balance: asked again, the order would be refused if its outcome were not looked up first.
