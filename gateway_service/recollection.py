@@ -21,9 +21,13 @@ _ENDINGS = {OutcomeKind.NOT_DEBITED: InstructionKind.RETURN_DEBIT, OutcomeKind.R
 def outcomes_of(bank: str, transfer: Transfer, above: int) -> Iterator[KnownOutcome]:
     """The outcomes of a bank for a transfer that stood above this record."""
     first = InstructionKind.BOOK_TRANSFER if transfer.within_one_bank else InstructionKind.DEBIT
+    debit, ending = transfer.debit, transfer.ending
+    if debit is None and ending is not None and ending.kind is OutcomeKind.RETURNED:
+        # The debit was never heard of; that it was returned says that it was, and right before.
+        debit = Evidence(ending.bank, OutcomeKind.DEBITED, ending.head)
     for evidence, kinds, otherwise in (
-        (transfer.debit, {}, first),
-        (transfer.ending, _ENDINGS, first),
+        (debit, {}, first),
+        (ending, _ENDINGS, first),
         (transfer.credit, _DECISIONS, None),
     ):
         if evidence is not None and evidence.bank == bank and evidence.head.record_id > above:
