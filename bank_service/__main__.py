@@ -6,10 +6,9 @@ import random
 from collections.abc import Sequence
 from pathlib import Path
 
+from bank_service.schema import SCHEMA
 from bank_service.server import BankServer
 from bank_service.settings import BankSettings
-from bank_service.tables import SCHEMA_REVISION
-from bank_service.views import TRIGGERS, VIEWS
 from certs.credentials import read_credentials
 from interbank.clock import SystemClock
 from interbank.currencies import decimals
@@ -35,7 +34,7 @@ async def _serve(arguments: argparse.Namespace) -> None:
     decimals(arguments.currency)
     settings = BankSettings(arguments.bank, arguments.currency, arguments.counter, arguments.admit_operator)
     identity = read_credentials(arguments.certificate, arguments.key, arguments.authority)
-    check_database(arguments.database, service="bank", revision=SCHEMA_REVISION, views=VIEWS, triggers=TRIGGERS)
+    check_database(arguments.database, SCHEMA)
     lock = ProcessLock(arguments.database)
 
     database = ThreadedDatabase(arguments.database, broken=stop_at_once)

@@ -8,9 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from certs.credentials import read_credentials
+from gateway_service.schema import SCHEMA
 from gateway_service.server import GatewayServer
-from gateway_service.tables import SCHEMA_REVISION
-from gateway_service.views import TRIGGERS, VIEWS
 from interbank.clock import SystemClock
 from interbank.instruction_log import InstructionLog
 from interbank.passwords import BcryptPasswords
@@ -30,7 +29,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 async def _serve(arguments: argparse.Namespace) -> None:
     identity = read_credentials(arguments.certificate, arguments.key, arguments.authority)
-    check_database(arguments.database, service="gateway", revision=SCHEMA_REVISION, views=VIEWS, triggers=TRIGGERS)
+    check_database(arguments.database, SCHEMA)
     lock = ProcessLock(arguments.database)
 
     database = ThreadedDatabase(arguments.database, broken=stop_at_once)

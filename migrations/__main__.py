@@ -9,12 +9,12 @@ from pathlib import Path
 
 from interbank.refusals import EXIT_CODES, Refused
 from interbank.storage.engine import open_engine
-from interbank.storage.schema import disk_trouble_refused
+from interbank.storage.schema import Schema, disk_trouble_refused
 from migrations.databases import Upgraded, current, upgrade
 from migrations.drift import drift
-from migrations.lineages import LINEAGES, Lineage
+from migrations.schemas import SCHEMAS
 
-Database = tuple[Lineage, Path]
+Database = tuple[Schema, Path]
 
 DRIFTED = 1
 """Exit code of `check` when a schema is not as the code has it."""
@@ -32,40 +32,40 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def _upgrade(arguments: argparse.Namespace) -> int:
-    for lineage, path in arguments.databases:
-        _say(f"{_done(upgrade(lineage, path))}  {path}")
+    for schema, path in arguments.databases:
+        _say(f"{_done(upgrade(schema, path))}  {path}")
     return 0
 
 
 def _current(arguments: argparse.Namespace) -> int:
-    for lineage, path in arguments.databases:
-        _say(f"{current(lineage, path) or 'empty'}  {path}")
+    for schema, path in arguments.databases:
+        _say(f"{current(schema, path) or 'empty'}  {path}")
     return 0
 
 
 def _check(arguments: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory() as directory:
-        new = [(lineage, Path(directory) / f"{lineage.service}.db") for lineage in LINEAGES.values()]
-        for lineage, path in new:
-            upgrade(lineage, path)
-        lines = [line for lineage, path in arguments.databases or new for line in _drift(lineage, path)]
+        new = [(schema, Path(directory) / f"{schema.service}.db") for schema in SCHEMAS.values()]
+        for schema, path in new:
+            upgrade(schema, path)
+        lines = [line for schema, path in arguments.databases or new for line in _drift(schema, path)]
     _say("\n".join(lines) if lines else "no drift")
     return DRIFTED if lines else 0
 
 
-def _drift(lineage: Lineage, path: Path) -> list[str]:
-    found = current(lineage, path)
-    if found != lineage.revision:
-        return [f"{path}: is at {found or 'no revision'}, the code at {lineage.revision}"]
+def _drift(schema: Schema, path: Path) -> list[str]:
+    found = current(schema, path)
+    if found != schema.revision:
+        return [f"{path}: is at {found or 'no revision'}, the code at {schema.revision}"]
     with disk_trouble_refused(), contextlib.closing(open_engine(path, read_only=True).connect()) as connection:
-        return [f"{path}: {line}" for line in drift(connection, lineage)]
+        return [f"{path}: {line}" for line in drift(connection, schema)]
 
 
 def _revision(arguments: argparse.Namespace) -> int:
     # Writing revisions needs Alembic's autogenerate and ruff, which running them does not.
     from migrations.revision import write_revision
 
-    written = write_revision(LINEAGES[arguments.service], arguments.message)
+    written = write_revision(SCHEMAS[arguments.service], arguments.message)
     if written is None:
         _say("no new table, column or index; a CHECK is written by hand (compare: python -m migrations check)")
     else:
@@ -97,7 +97,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         command.add_argument("databases", nargs=least, type=_database, metavar="SERVICE=FILE")
         command.set_defaults(run=run)
     command = commands.add_parser("revision", help="write the next revision of a history out of its tables.py")
-    command.add_argument("service", choices=LINEAGES)
+    command.add_argument("service", choices=SCHEMAS)
     command.add_argument("message", help="what changes, for example: add a limit to accounts")
     command.set_defaults(run=_revision)
     return parser.parse_args(argv)
@@ -105,9 +105,9 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
 
 def _database(text: str) -> Database:
     service, _, path = text.partition("=")
-    if service not in LINEAGES or not path:
+    if service not in SCHEMAS or not path:
         raise argparse.ArgumentTypeError(f"{text}: write bank=FILE or gateway=FILE")
-    return LINEAGES[service], Path(path).absolute()
+    return SCHEMAS[service], Path(path).absolute()
 
 
 if __name__ == "__main__":

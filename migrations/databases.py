@@ -13,9 +13,8 @@ from interbank.locking import take_lock
 from interbank.private_files import make_private_directory
 from interbank.refusals import Reason, Refused
 from interbank.storage.engine import open_engine
-from interbank.storage.schema import check_origin, differing_definitions, disk_trouble_refused, revision_of
+from interbank.storage.schema import Schema, check_origin, differing_definitions, disk_trouble_refused, revision_of
 from migrations.environment import connected
-from migrations.lineages import Lineage
 
 _INI = Path(__file__).with_name("alembic.ini")
 
@@ -30,12 +29,12 @@ class Upgraded:
     put_right: tuple[str, ...] = ()
 
 
-def alembic_config(lineage: Lineage) -> Config:
+def alembic_config(schema: Schema) -> Config:
     """Alembic's settings for one history."""
-    return Config(_INI, ini_section=lineage.service)
+    return Config(_INI, ini_section=schema.service)
 
 
-def upgrade(lineage: Lineage, path: Path, *, history: Config | None = None) -> Upgraded:
+def upgrade(schema: Schema, path: Path, *, history: Config | None = None) -> Upgraded:
     """Bring a database to the newest schema; make it first, for its owner alone, if it does not exist. `history` stands
     in for the one of alembic.ini.
 
@@ -43,14 +42,14 @@ def upgrade(lineage: Lineage, path: Path, *, history: Config | None = None) -> U
     file is not this service's or from a newer version, DATABASE_DAMAGED, ALREADY_RUNNING if a server has it open.
     """
     make_private_database(path)
-    before, differing = _state(lineage, path)
-    if before == lineage.revision and not differing:
+    before, differing = _state(schema, path)
+    if before == schema.revision and not differing:
         return Upgraded(before, before)
-    history = history or alembic_config(lineage)
+    history = history or alembic_config(schema)
     with _no_server(path), connected(path) as connection:
-        history.attributes.update(connection=connection, lineage=lineage)
+        history.attributes.update(connection=connection, schema=schema)
         command.upgrade(history, "head")
-    return Upgraded(before, lineage.revision, tuple(differing) if before == lineage.revision else ())
+    return Upgraded(before, schema.revision, tuple(differing) if before == schema.revision else ())
 
 
 def make_private_database(path: Path) -> None:
@@ -61,19 +60,17 @@ def make_private_database(path: Path) -> None:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
 
 
-def current(lineage: Lineage, path: Path) -> str | None:
+def current(schema: Schema, path: Path) -> str | None:
     """The revision of an existing database; None if it is empty. Raises Refused as `upgrade` does."""
     if not path.is_file():
         raise Refused(Reason.SCHEMA_UNKNOWN, f"there is no database at {path}")
-    return _state(lineage, path)[0]
+    return _state(schema, path)[0]
 
 
-def _state(lineage: Lineage, path: Path) -> tuple[str | None, list[str]]:
+def _state(schema: Schema, path: Path) -> tuple[str | None, list[str]]:
     with disk_trouble_refused(), contextlib.closing(open_engine(path, read_only=True).connect()) as connection:
-        check_origin(connection, service=lineage.service, revision=lineage.revision)
-        return revision_of(connection), differing_definitions(
-            connection, views=lineage.views, triggers=lineage.triggers
-        )
+        check_origin(connection, schema)
+        return revision_of(connection), differing_definitions(connection, schema)
 
 
 @contextlib.contextmanager

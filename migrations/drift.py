@@ -11,9 +11,9 @@ from sqlalchemy import Connection
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-from migrations.lineages import Lineage
+from interbank.storage.schema import Schema
 
-Schema = dict[str, frozenset[str]]
+Parts = dict[str, frozenset[str]]
 """What makes up each table, index, view and trigger, by kind and name."""
 
 _OF_ALEMBIC = "alembic_version"
@@ -21,9 +21,9 @@ _CONSTRAINT = re.compile(r"(?:CONSTRAINT\s+\w+\s+)?CHECK\s*\(")
 _TABLE = re.compile(r"CREATE TABLE (?P<name>\S+) \((?P<parts>.*)\)(?P<options>[^)]*)")
 
 
-def drift(connection: Connection, lineage: Lineage) -> list[str]:
+def drift(connection: Connection, schema: Schema) -> list[str]:
     """Every difference, one line each; empty if there is none."""
-    wanted, found = described(lineage), existing(connection)
+    wanted, found = described(schema), existing(connection)
     lines = []
     for name in sorted(wanted.keys() | found.keys()):
         ours, theirs = wanted.get(name, frozenset()), found.get(name, frozenset())
@@ -32,19 +32,19 @@ def drift(connection: Connection, lineage: Lineage) -> list[str]:
     return lines
 
 
-def described(lineage: Lineage) -> Schema:
+def described(schema: Schema) -> Parts:
     """The schema as the code has it."""
     dialect = sqlite.dialect()
-    schema: Schema = {}
-    for table in lineage.metadata.sorted_tables:
-        schema[f"table {table.name}"] = table_parts(str(CreateTable(table).compile(dialect=dialect)))
+    parts: Parts = {}
+    for table in schema.metadata.sorted_tables:
+        parts[f"table {table.name}"] = table_parts(str(CreateTable(table).compile(dialect=dialect)))
         for index in table.indexes:
-            schema[f"index {index.name}"] = _whole(str(CreateIndex(index).compile(dialect=dialect)))
-    schema |= {f"view {name}": _whole(sql) for name, sql in lineage.views.items()}
-    return schema | {f"trigger {name}": _whole(sql) for name, sql in lineage.triggers.items()}
+            parts[f"index {index.name}"] = _whole(str(CreateIndex(index).compile(dialect=dialect)))
+    parts |= {f"view {name}": _whole(sql) for name, sql in schema.views.items()}
+    return parts | {f"trigger {name}": _whole(sql) for name, sql in schema.triggers.items()}
 
 
-def existing(connection: Connection) -> Schema:
+def existing(connection: Connection) -> Parts:
     """The schema as the database has it. Indexes without a text are those that a UNIQUE or PRIMARY KEY implies."""
     query = "SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL AND tbl_name <> ?"
     return {

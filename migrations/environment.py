@@ -9,20 +9,20 @@ from sqlalchemy import Connection
 
 from interbank.refusals import Reason, Refused
 from interbank.storage.engine import open_engine
-from interbank.storage.schema import disk_trouble_refused, file_of
-from migrations.lineages import LINEAGES, Lineage
+from interbank.storage.schema import Schema, disk_trouble_refused, file_of
+from migrations.schemas import SCHEMAS
 
 
 def run() -> None:
-    """Do what Alembic was told. `python -m migrations` puts a connection and a lineage into `config.attributes`; plain
+    """Do what Alembic was told. `python -m migrations` puts a connection and a schema into `config.attributes`; plain
     Alembic names a section of alembic.ini and a file, `-x database=FILE`."""
     attributes = context.config.attributes
-    lineage: Lineage = attributes.get("lineage") or LINEAGES[context.config.config_ini_section]
+    schema: Schema = attributes.get("schema") or SCHEMAS[context.config.config_ini_section]
     if "connection" in attributes:
-        _migrate(attributes["connection"], lineage)
+        _migrate(attributes["connection"], schema)
         return
     with connected(Path(context.get_x_argument(as_dictionary=True)["database"])) as connection:
-        _migrate(connection, lineage)
+        _migrate(connection, schema)
 
 
 @contextlib.contextmanager
@@ -37,13 +37,13 @@ def connected(path: Path) -> Iterator[Connection]:
         yield connection
 
 
-def _migrate(connection: Connection, lineage: Lineage) -> None:
+def _migrate(connection: Connection, schema: Schema) -> None:
     # SQLite's DDL is transactional: a crash anywhere in here leaves the old schema, with its views and triggers.
     with connection.begin():
         _drop_definitions(connection)
-        context.configure(connection=connection, target_metadata=lineage.metadata, render_as_batch=True)
+        context.configure(connection=connection, target_metadata=schema.metadata, render_as_batch=True)
         context.run_migrations()
-        for sql in (*lineage.views.values(), *lineage.triggers.values()):
+        for sql in (*schema.views.values(), *schema.triggers.values()):
             connection.exec_driver_sql(sql)
         _check_foreign_keys(connection)
 

@@ -12,23 +12,23 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import BigInteger, CheckConstraint, MetaData
 
+from interbank.storage.schema import Schema
 from migrations.databases import alembic_config, make_private_database, upgrade
 from migrations.environment import connected
-from migrations.lineages import Lineage
 
 
-def write_revision(lineage: Lineage, message: str, *, history: Config | None = None) -> Path | None:
+def write_revision(schema: Schema, message: str, *, history: Config | None = None) -> Path | None:
     """Write the next revision of a history, the first if there is none, and return its file; None if nothing differs.
     `history` stands in for the one of alembic.ini; the file goes into the last of its directories.
 
     Look through it: what was renamed looks like one thing dropped and another added, and CHECKs of tables that were
     there before are not seen. Its number must then be written into the service's SCHEMA_REVISION.
     """
-    history = history or alembic_config(lineage)
+    history = history or alembic_config(schema)
     script = ScriptDirectory.from_config(history)
-    revision = f"{lineage.service}_{len(list(script.walk_revisions())) + 1:04}"
+    revision = f"{schema.service}_{len(list(script.walk_revisions())) + 1:04}"
     with tempfile.TemporaryDirectory() as directory:
-        upgrades = _difference(lineage, Path(directory) / "history.db", history if script.get_heads() else None)
+        upgrades = _difference(schema, Path(directory) / "history.db", history if script.get_heads() else None)
     if not upgrades:
         return None
     versions = history.get_version_locations_list() or []
@@ -36,13 +36,13 @@ def write_revision(lineage: Lineage, message: str, *, history: Config | None = N
     return Path(written.path) if written else None
 
 
-def _difference(lineage: Lineage, path: Path, history: Config | None) -> str:
+def _difference(schema: Schema, path: Path, history: Config | None) -> str:
     make_private_database(path)
     if history is not None:
         # Without views and triggers: they are as the new tables need them, which are not there yet.
-        upgrade(replace(lineage, views={}, triggers={}), path, history=history)
+        upgrade(replace(schema, views={}, triggers={}), path, history=history)
     batch = history is not None
-    metadata = _with_checks_on_tables(lineage.metadata)
+    metadata = _with_checks_on_tables(schema.metadata)
     options: dict[str, Any] = {
         "target_metadata": metadata,
         "render_as_batch": batch,

@@ -9,10 +9,11 @@ import random
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, MetaData
+from sqlalchemy import Connection
 
 from interbank.storage.engine import open_engine_over
 from interbank.storage.groups import Job, Work, commit
+from interbank.storage.schema import Schema
 from interbank.storage.sqlite import driver
 from lab.simulation.process import Process
 
@@ -36,14 +37,14 @@ class Disk:
         self.raw = raw
 
     @classmethod
-    def empty(cls, metadata: MetaData, *statements: str, revision: str) -> "Disk":
-        """A disk with an empty database at the newest schema."""
+    def empty(cls, schema: Schema) -> "Disk":
+        """A disk with an empty database."""
         disk = cls(_new())
         with disk.connect() as connection, connection.begin():
-            metadata.create_all(connection)
+            schema.metadata.create_all(connection)
             connection.exec_driver_sql("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)")
-            connection.exec_driver_sql("INSERT INTO alembic_version VALUES (?)", (revision,))
-            for sql in statements:
+            connection.exec_driver_sql("INSERT INTO alembic_version VALUES (?)", (schema.revision,))
+            for sql in (*schema.triggers.values(), *schema.views.values()):
                 connection.exec_driver_sql(sql)
         return disk
 

@@ -9,6 +9,8 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
+from grpc.aio import AioRpcError
+
 from gateway_service.directory import connected
 from lab.books import Row, findings, read_bank, read_journal
 from lab.simulation.customers import DEPOSIT, PASSWORD, Customer, People, Wish, draw_wishes
@@ -216,7 +218,7 @@ class _World:
     async def _lose_journal(self, at: float) -> None:
         await asyncio.sleep(at)
         self._trace(GATEWAY, "loses its disk")
-        self._replace(GATEWAY, empty_gateway_disk())
+        self._replace(GATEWAY, empty_gateway())
 
     def _replace(self, name: str, disk: Disk) -> None:
         self._processes[name].die()
@@ -229,7 +231,7 @@ class _World:
             await asyncio.sleep(at - copied)
         else:
             await asyncio.sleep(at)
-            journal = empty_gateway_disk()
+            journal = empty_gateway()
         self._trace(SECOND_GATEWAY, "is started beside the first")
         self._disks[SECOND_GATEWAY] = journal
         self._start(SECOND_GATEWAY)
@@ -251,7 +253,7 @@ class _World:
         for _ in range(20):
             try:
                 await bank_pb2_grpc.BankServiceStub(channel).SetAccountStatus(request, timeout=2.0)
-            except Exception:
+            except AioRpcError:
                 await asyncio.sleep(0.5)
             else:
                 return
@@ -317,20 +319,9 @@ class _World:
 
 
 @functools.cache
-def empty_gateway_template() -> Disk:
-    """Made once."""
-    return empty_gateway()
-
-
-def empty_gateway_disk() -> Disk:
-    """What a gateway begins with whose disk is gone."""
-    return empty_gateway_template().copy()
-
-
-@functools.cache
 def _founded() -> tuple[dict[str, Disk], list[Customer]]:
     """The disks of a network with customers who are logged in: made once, copied for every history."""
-    disks = {GATEWAY: empty_gateway_disk()} | {bank: empty_bank() for bank in BANKS}
+    disks = {GATEWAY: empty_gateway()} | {bank: empty_bank() for bank in BANKS}
     customers = [Customer(name, bank) for name, bank in _CUSTOMERS]
     loop = VirtualLoop()
     own_tasks(loop)

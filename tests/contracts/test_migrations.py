@@ -20,16 +20,17 @@ from sqlalchemy import CheckConstraint, Column, Connection, Index, MetaData, Tab
 
 from interbank.refusals import Reason, Refused
 from interbank.storage.engine import open_engine
+from interbank.storage.schema import Schema
 from interbank.storage.sqlite import Int64
 from migrations.__main__ import main
 from migrations.databases import Upgraded, alembic_config, current, make_private_database, upgrade
 from migrations.drift import described, drift, existing, table_parts
-from migrations.lineages import LINEAGES, Lineage
 from migrations.revision import write_revision
+from migrations.schemas import SCHEMAS
 
-BANK, GATEWAY = LINEAGES["bank"], LINEAGES["gateway"]
+BANK, GATEWAY = SCHEMAS["bank"], SCHEMAS["gateway"]
 
-each_lineage = pytest.mark.parametrize("lineage", LINEAGES.values(), ids=LINEAGES)
+each_schema = pytest.mark.parametrize("schema", SCHEMAS.values(), ids=SCHEMAS)
 
 
 @contextlib.contextmanager
@@ -71,14 +72,14 @@ def bank(tmp_path: Path) -> Path:
     return path
 
 
-def history_with(directory: Path, body: str, *, lineage: Lineage = BANK) -> tuple[Lineage, Config]:
-    """The bank's lineage with one revision more, which does what `body` says."""
+def history_with(directory: Path, body: str, *, schema: Schema = BANK) -> tuple[Schema, Config]:
+    """The bank's schema with one revision more, which does what `body` says."""
     directory.mkdir(exist_ok=True)
     (directory / "bank_0002_next.py").write_text(
         f"import os, signal\nimport sqlalchemy as sa\nfrom alembic import op\n"
         f"revision, down_revision = 'bank_0002', '{BANK.revision}'\n\ndef upgrade():\n    {body}\n"
     )
-    return replace(lineage, revision="bank_0002"), history_in(directory)
+    return replace(schema, revision="bank_0002"), history_in(directory)
 
 
 def history_in(directory: Path) -> Config:
@@ -91,38 +92,38 @@ def history_in(directory: Path) -> Config:
 # --- what migrations make is what the code describes
 
 
-@each_lineage
-def test_migrations_make_exactly_the_schema_that_the_code_describes(lineage: Lineage, tmp_path: Path) -> None:
-    upgrade(lineage, tmp_path / "new.db")
+@each_schema
+def test_migrations_make_exactly_the_schema_that_the_code_describes(schema: Schema, tmp_path: Path) -> None:
+    upgrade(schema, tmp_path / "new.db")
     with connected(tmp_path / "new.db") as connection:
-        assert drift(connection, lineage) == []
+        assert drift(connection, schema) == []
 
 
-@each_lineage
-def test_the_description_is_what_create_all_makes(lineage: Lineage, tmp_path: Path) -> None:
+@each_schema
+def test_the_description_is_what_create_all_makes(schema: Schema, tmp_path: Path) -> None:
     """The comparison compares with real SQL: what SQLite keeps of create_all, it keeps of the description."""
     make_private_database(tmp_path / "direct.db")
     with connected(tmp_path / "direct.db") as connection:
-        lineage.metadata.create_all(connection)
-        for sql in (*lineage.views.values(), *lineage.triggers.values()):
+        schema.metadata.create_all(connection)
+        for sql in (*schema.views.values(), *schema.triggers.values()):
             connection.exec_driver_sql(sql)
-        assert existing(connection) == described(lineage)
+        assert existing(connection) == described(schema)
 
 
-@each_lineage
-def test_alembic_sees_no_difference_either(lineage: Lineage, tmp_path: Path) -> None:
-    upgrade(lineage, tmp_path / "new.db")
+@each_schema
+def test_alembic_sees_no_difference_either(schema: Schema, tmp_path: Path) -> None:
+    upgrade(schema, tmp_path / "new.db")
     with connected(tmp_path / "new.db") as connection:
-        assert compare_metadata(MigrationContext.configure(connection), lineage.metadata) == []
+        assert compare_metadata(MigrationContext.configure(connection), schema.metadata) == []
 
 
-@each_lineage
-def test_the_code_names_the_newest_revision_of_one_straight_history(lineage: Lineage) -> None:
-    script = ScriptDirectory.from_config(alembic_config(lineage))
+@each_schema
+def test_the_code_names_the_newest_revision_of_one_straight_history(schema: Schema) -> None:
+    script = ScriptDirectory.from_config(alembic_config(schema))
     revisions = [revision.revision for revision in script.walk_revisions()][::-1]
 
-    assert script.get_heads() == [lineage.revision]
-    assert revisions == [f"{lineage.service}_{number:04}" for number in range(1, len(revisions) + 1)]
+    assert script.get_heads() == [schema.revision]
+    assert revisions == [f"{schema.service}_{number:04}" for number in range(1, len(revisions) + 1)]
 
 
 def drop_check(tables: MetaData) -> None:
@@ -271,12 +272,12 @@ def test_after_an_upgrade_that_copies_tables_every_rule_row_and_trigger_is_there
     tables = copy_of(BANK.metadata)
     for table in ("accounts", "entries"):
         tables.tables[table].append_column(Column("note", Text))
-    lineage, history = history_with(tmp_path / "more", copy_both, lineage=replace(BANK, metadata=tables))
+    schema, history = history_with(tmp_path / "more", copy_both, schema=replace(BANK, metadata=tables))
 
-    assert upgrade(lineage, bank, history=history) == Upgraded(BANK.revision, "bank_0002")
+    assert upgrade(schema, bank, history=history) == Upgraded(BANK.revision, "bank_0002")
 
     with connected(bank) as connection:
-        assert drift(connection, lineage) == []
+        assert drift(connection, schema) == []
     with pytest.raises(sqlite3.IntegrityError, match="entries is append-only"):
         run_sql(bank, "UPDATE entries SET amount = 501")
     with pytest.raises(sqlite3.IntegrityError, match="ck_accounts_customers_never_owe"):
@@ -286,12 +287,12 @@ def test_after_an_upgrade_that_copies_tables_every_rule_row_and_trigger_is_there
 
 def test_an_upgrade_that_fails_in_the_middle_leaves_the_database_as_it_was(bank: Path, tmp_path: Path) -> None:
     before = everything_in(bank)
-    lineage, history = history_with(
+    schema, history = history_with(
         tmp_path / "more", "op.drop_table('open_debits'); op.execute('DELETE FROM entries'); raise OSError('no more')"
     )
 
     with pytest.raises(OSError, match="no more"):
-        upgrade(lineage, bank, history=history)
+        upgrade(schema, bank, history=history)
 
     assert everything_in(bank) == before
 
@@ -319,10 +320,10 @@ def test_an_upgrade_that_is_killed_in_the_middle_leaves_the_database_as_it_was(b
 
 def test_an_upgrade_that_would_leave_a_row_without_its_other_half_is_rolled_back(bank: Path, tmp_path: Path) -> None:
     before = everything_in(bank)
-    lineage, history = history_with(tmp_path / "more", "op.execute('DELETE FROM outcomes')")
+    schema, history = history_with(tmp_path / "more", "op.execute('DELETE FROM outcomes')")
 
     with pytest.raises(Refused) as caught:
-        upgrade(lineage, bank, history=history)
+        upgrade(schema, bank, history=history)
 
     assert caught.value.reason is Reason.DATABASE_DAMAGED
     assert "a row of entries refers to a row of outcomes that is not there" in caught.value.message
@@ -331,12 +332,12 @@ def test_an_upgrade_that_would_leave_a_row_without_its_other_half_is_rolled_back
 
 def test_no_schema_changes_under_a_running_server(bank: Path, tmp_path: Path) -> None:
     before = everything_in(bank)
-    lineage, history = history_with(tmp_path / "more", "op.drop_table('open_debits')")
+    schema, history = history_with(tmp_path / "more", "op.drop_table('open_debits')")
     with Path(f"{bank}.lock").open("w") as server:
         fcntl.flock(server, fcntl.LOCK_EX)
         assert upgrade(BANK, bank) == Upgraded(BANK.revision, BANK.revision)
         with pytest.raises(Refused) as caught:
-            upgrade(lineage, bank, history=history)
+            upgrade(schema, bank, history=history)
 
     assert caught.value.reason is Reason.ALREADY_RUNNING
     assert everything_in(bank) == before
@@ -398,15 +399,15 @@ def test_a_new_revision_is_written_out_of_what_the_tables_have_and_the_history_h
         sqlite_strict=True,
     )
     (tmp_path / "more").mkdir()
-    lineage, history = replace(BANK, metadata=tables, revision="bank_0002"), history_in(tmp_path / "more")
+    schema, history = replace(BANK, metadata=tables, revision="bank_0002"), history_in(tmp_path / "more")
 
-    written = write_revision(lineage, "add notes", history=history)
+    written = write_revision(schema, "add notes", history=history)
 
     assert written == tmp_path / "more" / "bank_0002_add_notes.py"
     assert "must not break compatibility with the previous version of the code" in written.read_text()
-    assert upgrade(lineage, bank, history=history) == Upgraded(BANK.revision, "bank_0002")
+    assert upgrade(schema, bank, history=history) == Upgraded(BANK.revision, "bank_0002")
     with connected(bank) as connection:
-        assert drift(connection, lineage) == []
+        assert drift(connection, schema) == []
 
 
 def test_no_revision_is_written_when_the_history_has_all(tmp_path: Path) -> None:

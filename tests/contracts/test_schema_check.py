@@ -8,13 +8,13 @@ import pytest
 
 from bank_service.views import TRIGGERS as BANK_TRIGGERS
 from interbank.refusals import Reason, Refused
-from interbank.storage.schema import check_database
+from interbank.storage.schema import Schema, check_database
 from migrations.databases import make_private_database, upgrade
-from migrations.lineages import LINEAGES, Lineage
+from migrations.schemas import SCHEMAS
 
-BANK, GATEWAY = LINEAGES["bank"], LINEAGES["gateway"]
+BANK, GATEWAY = SCHEMAS["bank"], SCHEMAS["gateway"]
 
-each_lineage = pytest.mark.parametrize("lineage", LINEAGES.values(), ids=LINEAGES)
+each_schema = pytest.mark.parametrize("schema", SCHEMAS.values(), ids=SCHEMAS)
 
 
 def run_sql(path: Path, *statements: str) -> None:
@@ -23,53 +23,49 @@ def run_sql(path: Path, *statements: str) -> None:
             connection.execute(statement)
 
 
-def check(lineage: Lineage, path: Path) -> None:
-    check_database(
-        path, service=lineage.service, revision=lineage.revision, views=lineage.views, triggers=lineage.triggers
-    )
+def check(schema: Schema, path: Path) -> None:
+    check_database(path, schema)
 
 
-def refusal(lineage: Lineage, path: Path) -> Refused:
+def refusal(schema: Schema, path: Path) -> Refused:
     with pytest.raises(Refused) as caught:
-        check(lineage, path)
+        check(schema, path)
     return caught.value
 
 
-def made(lineage: Lineage, path: Path) -> Path:
-    upgrade(lineage, path)
+def made(schema: Schema, path: Path) -> Path:
+    upgrade(schema, path)
     return path
 
 
 # --- what a server starts with
 
 
-@each_lineage
-def test_a_migrated_database_is_served(lineage: Lineage, tmp_path: Path) -> None:
-    check(lineage, made(lineage, tmp_path / "a b.db"))
+@each_schema
+def test_a_migrated_database_is_served(schema: Schema, tmp_path: Path) -> None:
+    check(schema, made(schema, tmp_path / "a b.db"))
 
 
-@each_lineage
-def test_a_database_without_a_schema_is_refused_with_the_command_that_makes_it(
-    lineage: Lineage, tmp_path: Path
-) -> None:
+@each_schema
+def test_a_database_without_a_schema_is_refused_with_the_command_that_makes_it(schema: Schema, tmp_path: Path) -> None:
     for path in (tmp_path / "missing.db", tmp_path / "empty.db"):
         if path.stem == "empty":
             make_private_database(path)
-        refused = refusal(lineage, path)
+        refused = refusal(schema, path)
         assert refused.reason is Reason.SCHEMA_UNKNOWN
-        assert refused.hint == f"interbank up, or: python -m migrations upgrade {lineage.service}={path}"
+        assert refused.hint == f"interbank up, or: python -m migrations upgrade {schema.service}={path}"
     assert not (tmp_path / "missing.db").exists()
 
 
-@each_lineage
-def test_an_older_schema_is_refused_with_the_command_that_upgrades_it(lineage: Lineage, tmp_path: Path) -> None:
-    path = made(lineage, tmp_path / "a b.db")
-    run_sql(path, f"UPDATE alembic_version SET version_num = '{lineage.service}_0000'")
+@each_schema
+def test_an_older_schema_is_refused_with_the_command_that_upgrades_it(schema: Schema, tmp_path: Path) -> None:
+    path = made(schema, tmp_path / "a b.db")
+    run_sql(path, f"UPDATE alembic_version SET version_num = '{schema.service}_0000'")
 
-    refused = refusal(lineage, path)
+    refused = refusal(schema, path)
     assert refused.reason is Reason.SCHEMA_UNKNOWN
-    assert f"is at schema {lineage.service}_0000 and this version needs {lineage.revision}" in refused.message
-    assert refused.hint.endswith(f"python -m migrations upgrade {lineage.service}='{path}'")
+    assert f"is at schema {schema.service}_0000 and this version needs {schema.revision}" in refused.message
+    assert refused.hint.endswith(f"python -m migrations upgrade {schema.service}='{path}'")
 
 
 def test_a_newer_schema_is_refused_without_a_command_that_cannot_help(tmp_path: Path) -> None:
@@ -94,21 +90,37 @@ def test_another_services_database_is_refused(tmp_path: Path) -> None:
     assert refusal(GATEWAY, made(BANK, tmp_path / "b.db")).reason is Reason.DATABASE_FOREIGN
 
 
-@each_lineage
-def test_a_view_or_trigger_that_is_missing_or_altered_is_refused(lineage: Lineage, tmp_path: Path) -> None:
-    for kind, listed in (("view", lineage.views), ("trigger", lineage.triggers)):
+@each_schema
+def test_a_view_or_trigger_that_is_missing_or_altered_is_refused(schema: Schema, tmp_path: Path) -> None:
+    for kind, listed in (("view", schema.views), ("trigger", schema.triggers)):
         name, sql = next(iter(listed.items()))
         for what, statements in (
             ("missing", [f"DROP {kind} {name}"]),
             ("altered", [f"DROP {kind} {name}", sql.replace("SELECT", "SELECT ALL", 1)]),
         ):
-            path = made(lineage, tmp_path / f"{kind}-{what}.db")
+            path = made(schema, tmp_path / f"{kind}-{what}.db")
             run_sql(path, *statements)
 
-            refused = refusal(lineage, path)
+            refused = refusal(schema, path)
             assert refused.reason is Reason.SCHEMA_UNKNOWN
             assert f"{kind} {name} is {what}" in refused.message
             assert "python -m migrations upgrade" in refused.hint
+
+
+@each_schema
+def test_a_table_with_other_columns_than_its_revision_has_is_refused(schema: Schema, tmp_path: Path) -> None:
+    table = schema.metadata.sorted_tables[0]
+    for what, statement in (
+        ("has odd, which is not known", f"ALTER TABLE {table.name} ADD COLUMN odd INTEGER"),
+        ("lacks", f"ALTER TABLE {table.name} RENAME COLUMN {table.columns.keys()[-1]} TO even"),
+    ):
+        path = made(schema, tmp_path / f"{what.split()[0]}.db")
+        run_sql(path, *(f"DROP VIEW {name}" for name in schema.views), statement)
+
+        refused = refusal(schema, path)
+        assert refused.reason is Reason.SCHEMA_UNKNOWN
+        assert f"table {table.name} {what}" in refused.message
+        assert "another home" in refused.hint
 
 
 def test_a_trigger_that_is_not_ours_is_refused_and_a_view_is_not(tmp_path: Path) -> None:
