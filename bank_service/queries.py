@@ -74,6 +74,20 @@ ACCOUNT_COLUMNS = (
 )
 
 
+ORDER_COLUMNS = (
+    outcomes.c.payer_bank,
+    outcomes.c.payer_account,
+    outcomes.c.payee_bank,
+    outcomes.c.payee_account,
+    outcomes.c.payee_name,
+    outcomes.c.amount,
+    outcomes.c.currency,
+    outcomes.c.reference,
+    outcomes.c.idempotency_key,
+)
+"""In the order of an Order's fields."""
+
+
 def list_accounts(connection: Connection, *, after: int, limit: int) -> list[AccountRow]:
     """Accounts by number, those above `after`."""
     query = select(*ACCOUNT_COLUMNS).where(accounts.c.account > after).order_by(accounts.c.account).limit(limit)
@@ -165,7 +179,7 @@ def list_open(connection: Connection, *, after: int, limit: int) -> list[OpenDeb
             outcomes.c.principal,
             records.c.record_id,
             records.c.chain_hash,
-            *_ORDER_COLUMNS,
+            *ORDER_COLUMNS,
         )
         .select_from(
             open_debits.join(outcomes, outcomes.c.record_id == open_debits.c.record_id).join(
@@ -179,19 +193,6 @@ def list_open(connection: Connection, *, after: int, limit: int) -> list[OpenDeb
     return [
         OpenDebitRow(row[0], row[1], Order(*row[5:]), row[2], Head(row[3], row[4])) for row in connection.execute(query)
     ]
-
-
-_ORDER_COLUMNS = (
-    outcomes.c.payer_bank,
-    outcomes.c.payer_account,
-    outcomes.c.payee_bank,
-    outcomes.c.payee_account,
-    outcomes.c.payee_name,
-    outcomes.c.amount,
-    outcomes.c.currency,
-    outcomes.c.reference,
-    outcomes.c.idempotency_key,
-)
 
 
 _debited = outcomes.alias("debited")

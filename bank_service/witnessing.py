@@ -6,6 +6,7 @@ the whole order, so that the other bank can be repaired if it comes back with an
 
 from sqlalchemy import Connection, Row, select, union_all
 
+from bank_service.queries import ORDER_COLUMNS
 from bank_service.tables import conclusions, outcomes, records
 from interbank.instructions import Evidence, Head, Instruction, InstructionKind, KnownOutcome, OutcomeKind
 from interbank.orders import Order
@@ -52,15 +53,7 @@ def list_witnessed(
             outcomes.c.actor,
             outcomes.c.record_id,
             records.c.chain_hash,
-            outcomes.c.payer_bank,
-            outcomes.c.payer_account,
-            outcomes.c.payee_bank,
-            outcomes.c.payee_account,
-            outcomes.c.payee_name,
-            outcomes.c.amount,
-            outcomes.c.currency,
-            outcomes.c.reference,
-            outcomes.c.idempotency_key,
+            *ORDER_COLUMNS,
         )
         .select_from(
             sides.join(outcomes, outcomes.c.transfer_id == sides.c.transfer_id).join(
@@ -79,7 +72,7 @@ def _known(row: Row, own: str) -> KnownOutcome:  # type: ignore[type-arg]
         _INSTRUCTIONS[kind],
         row.transfer_id,
         row.fingerprint,
-        Order(*row[-9:]),
+        Order(*row[-len(ORDER_COLUMNS) :]),
         row.principal,
         actor=row.actor,
         # What the payee's bank decided rests on this bank's debit.

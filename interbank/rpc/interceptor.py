@@ -76,8 +76,7 @@ class Door(grpc.aio.ServerInterceptor):
 
     def _enter(self, method: str, context: Context) -> "_Call":
         given = next((value for key, value in context.invocation_metadata() or () if key == REQUEST_ID_KEY), "")
-        theirs = isinstance(given, str) and acceptable_request_id(given)
-        identity = given if isinstance(given, str) and theirs else self._entropy(8).hex()
+        identity = given if isinstance(given, str) and acceptable_request_id(given) else self._entropy(8).hex()
         request_id.set(identity)
         return _Call(method, context, identity, self._clock)
 

@@ -38,10 +38,6 @@ class Weather:
         self.cuts.clear()
 
 
-class Fault(Exception):
-    """A server raised something that is no refusal: a defect of the product."""
-
-
 class Served:
     """The methods of a process, as the generated code registers them with a server."""
 
