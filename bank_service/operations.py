@@ -8,12 +8,12 @@ from sqlalchemy import Connection, insert, select
 
 from bank_service.admission import admit
 from bank_service.books import BANK_ACCOUNT, INTERNAL_ACCOUNTS, OPERATOR, Account
-from bank_service.epochs import fence
+from bank_service.epochs import epoch_of, fence
 from bank_service.ledger import payee_refusal, post
 from bank_service.settings import BankSettings
 from bank_service.standing import Standing
 from bank_service.storage import counterpart_positions, has_record, load_accounts, load_batch, load_book, store
-from bank_service.tables import about, currencies, gateway_epoch
+from bank_service.tables import about, currencies
 from interbank.clock import Clock
 from interbank.currencies import scale
 from interbank.instructions import Head, Instruction, Outcome
@@ -126,8 +126,8 @@ class Bank:
 
     def _describe(self, connection: Connection) -> Description:
         book = load_book(connection, self._settings, 0)
-        epoch = connection.execute(select(gateway_epoch.c.epoch)).scalar() or 0
-        return Description(book.head, book.last_entry_id, epoch, self._standing.mode, counterpart_positions(connection))
+        positions, epoch = counterpart_positions(connection), epoch_of(connection)
+        return Description(book.head, book.last_entry_id, epoch, self._standing.mode, positions)
 
     def _found(self, connection: Connection) -> None:
         known = connection.execute(select(about.c.bank, about.c.currency)).first()

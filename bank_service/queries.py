@@ -4,11 +4,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Column, Connection, Select, and_, case, func, literal, or_, select, union_all
+from sqlalchemy import (
+    Column,
+    Connection,
+    Integer,
+    Select,
+    and_,
+    bindparam,
+    case,
+    func,
+    literal,
+    or_,
+    select,
+    union_all,
+)
 
 from bank_service.tables import accounts, acts, conclusions, entries, open_debits, outcomes, records
 from interbank.instructions import Head
 from interbank.orders import Order
+from interbank.storage.statements import VALUES, Lookup, Statement
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,34 +179,36 @@ def _side_of(side: Column[int], account: int, before: int, limit: int) -> Select
     return query.order_by(entries.c.entry_id.desc()).limit(limit)
 
 
+_KNOWN = Lookup(select(outcomes.c.transfer_id).where(outcomes.c.transfer_id.in_(VALUES)))
+_OPEN = Statement(
+    select(
+        outcomes.c.transfer_id,
+        outcomes.c.fingerprint,
+        outcomes.c.principal,
+        records.c.record_id,
+        records.c.chain_hash,
+        *ORDER_COLUMNS,
+    )
+    .select_from(
+        open_debits.join(outcomes, outcomes.c.record_id == open_debits.c.record_id).join(
+            records, records.c.record_id == open_debits.c.record_id
+        )
+    )
+    .where(open_debits.c.record_id > bindparam("after"))
+    .order_by(open_debits.c.record_id)
+    .limit(bindparam("most", type_=Integer))
+)
+
+
 def find_outcomes(connection: Connection, ids: Sequence[bytes]) -> set[bytes]:
     """Which of these transfers there is an outcome of."""
-    return set(connection.execute(select(outcomes.c.transfer_id).where(outcomes.c.transfer_id.in_(ids))).scalars())
+    return {row[0] for row in _KNOWN.rows(connection, ids)}
 
 
 def list_open(connection: Connection, *, after: int, limit: int) -> list[OpenDebitRow]:
     """Open debits, oldest first, those with a record number above `after`."""
-    query: Select[Any] = (
-        select(
-            outcomes.c.transfer_id,
-            outcomes.c.fingerprint,
-            outcomes.c.principal,
-            records.c.record_id,
-            records.c.chain_hash,
-            *ORDER_COLUMNS,
-        )
-        .select_from(
-            open_debits.join(outcomes, outcomes.c.record_id == open_debits.c.record_id).join(
-                records, records.c.record_id == open_debits.c.record_id
-            )
-        )
-        .where(open_debits.c.record_id > after)
-        .order_by(open_debits.c.record_id)
-        .limit(limit)
-    )
-    return [
-        OpenDebitRow(row[0], row[1], Order(*row[5:]), row[2], Head(row[3], row[4])) for row in connection.execute(query)
-    ]
+    rows = _OPEN.rows(connection, after=after, most=limit)
+    return [OpenDebitRow(row[0], row[1], Order(*row[5:]), row[2], Head(row[3], row[4])) for row in rows]
 
 
 _debited = outcomes.alias("debited")

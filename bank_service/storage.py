@@ -5,7 +5,7 @@ Set-based: the number of statements does not depend on the size of the batch. Pl
 
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import Connection, func, literal_column, select, text, tuple_
+from sqlalchemy import Connection, bindparam, func, literal_column, select, text, tuple_
 
 from bank_service.books import CASH, CLEARING, HOLDS_KEY, Account, Book, Decision, Gathered, Grant
 from bank_service.ledger import grant_hash
@@ -214,17 +214,21 @@ def store(connection: Connection, book: Book) -> None:
         _SEE_HEAD.rows(connection, bank=bank, record_id=head.record_id, chain_hash=head.chain_hash)
 
 
+_POSITIONS = Statement(select(counterpart_heads.c.bank, counterpart_heads.c.record_id, counterpart_heads.c.chain_hash))
+_HASH_AT = Statement(select(records.c.chain_hash).where(records.c.record_id == bindparam("record_id")))
+
+
 def counterpart_positions(connection: Connection) -> dict[str, Head]:
     """The highest position of every other bank that came as evidence."""
-    return {row.bank: Head(row.record_id, row.chain_hash) for row in connection.execute(select(counterpart_heads))}
+    return {bank: Head(record_id, chain_hash) for bank, record_id, chain_hash in _POSITIONS.rows(connection)}
 
 
 def has_record(connection: Connection, head: Head) -> bool:
     """Whether this bank's stream has that record with that chain hash, or was repaired for the lack of it."""
     if head.record_id == 0:
         return True
-    found = connection.execute(select(records.c.chain_hash).where(records.c.record_id == head.record_id)).scalar()
-    return found == head.chain_hash or _is_lost(connection, head.record_id)
+    found = _HASH_AT.rows(connection, record_id=head.record_id)
+    return found == [(head.chain_hash,)] or _is_lost(connection, head.record_id)
 
 
 def _is_lost(connection: Connection, record_id: int) -> bool:

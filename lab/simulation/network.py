@@ -18,6 +18,7 @@ from interbank.telemetry import REQUEST_ID_KEY, request_id
 from lab.simulation.process import Process, Trace
 
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
+_TOO_LATE = grpc.StatusCode.DEADLINE_EXCEEDED
 LOCAL = 0.0005
 """Seconds that a message takes in fine weather."""
 
@@ -82,12 +83,14 @@ class Network:
         name, target = source.name if source else "customer", self.known_as.get(target, target)
         if source is not None and not source.step(f"before sending {path.rpartition('/')[2]} to {target}"):
             await asyncio.get_running_loop().create_future()  # it is dead: nothing goes on
-        reply: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        reply: asyncio.Future[bytes] = loop.create_future()
         self._send(name, target, path, payload, metadata, reply)
+        overdue = loop.call_later(seconds, _tell, reply, failure(_TOO_LATE, "Deadline Exceeded"))
         try:
-            return await asyncio.wait_for(reply, seconds)
-        except TimeoutError:
-            raise failure(grpc.StatusCode.DEADLINE_EXCEEDED, "Deadline Exceeded") from None
+            return await reply
+        finally:
+            overdue.cancel()
 
     def _send(
         self,
