@@ -1,6 +1,9 @@
 """One bank, put together: what it is handed, what listens, what runs."""
 
 import asyncio
+from collections.abc import Sequence
+
+import grpc
 
 from bank_service.assembly import assemble
 from bank_service.joining import keep_joined
@@ -16,15 +19,23 @@ from protos.v1 import bank_pb2_grpc
 
 
 class BankServer:
-    """A bank that listens for its gateway, and joins it for as long as it lives."""
+    """A bank that listens for its gateway, and joins it for as long as it lives. `inside` see every call that the door
+    has let in."""
 
-    def __init__(self, settings: BankSettings, identity: Credentials, around: Surroundings) -> None:
+    def __init__(
+        self,
+        settings: BankSettings,
+        identity: Credentials,
+        around: Surroundings,
+        *,
+        inside: Sequence[grpc.aio.ServerInterceptor] = (),
+    ) -> None:
         self._settings = settings
         self._identity = identity
         self._around = around
         self._bank, servicer = assemble(settings, around)
         door = Door(around.clock, around.entropy, admit=_gateway_only)
-        self._server = build_server([door], max_message_bytes=BANK_MESSAGE_BYTES)
+        self._server = build_server([door, *inside], max_message_bytes=BANK_MESSAGE_BYTES)
         bank_pb2_grpc.add_BankServiceServicer_to_server(servicer, self._server)
         self._health = Health(self._server)
         self._joining: asyncio.Task[None] | None = None

@@ -1,8 +1,11 @@
 """The gateway's two listeners, and its start and end."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+
+import grpc
 
 from certs.credentials import Credentials, peer_credentials, server_credentials
 from certs.names import bank_name
@@ -31,20 +34,28 @@ class Listening:
 
 class GatewayServer:
     """A gateway with its two listeners: one for customers (server TLS), one for banks (mutual TLS). They are two
-    servers, because one server with two ports serves everything on both."""
+    servers, because one server with two ports serves everything on both. `connect` is how banks are reached, over TLS
+    if nothing else is said; `inside` see every call that the door has let in."""
 
     def __init__(
-        self, identity: Credentials, around: Surroundings, *, idle_limit_days: int, connect: Connect | None = None
+        self,
+        identity: Credentials,
+        around: Surroundings,
+        *,
+        idle_limit_days: int,
+        connect: Connect | None = None,
+        inside: Sequence[grpc.aio.ServerInterceptor] = (),
     ) -> None:
         self._identity = identity
         self._superseded: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self.gateway = Gateway(
-            around, connect or self._connect_by_tls, self._stop_for_good, idle_limit_days=idle_limit_days
+            around, connect or over_tls(identity), self._stop_for_good, idle_limit_days=idle_limit_days
         )
         door = Door(around.clock, around.entropy, max_bytes=_max_bytes)
-        self._customers = build_server([door], max_message_bytes=SUBMIT_MESSAGE_BYTES)
+        self._customers = build_server([door, *inside], max_message_bytes=SUBMIT_MESSAGE_BYTES)
         self._add_customer_services()
-        self._banks = build_server([Door(around.clock, around.entropy)], max_message_bytes=CUSTOMER_MESSAGE_BYTES)
+        banks_door = Door(around.clock, around.entropy)
+        self._banks = build_server([banks_door, *inside], max_message_bytes=CUSTOMER_MESSAGE_BYTES)
         network_pb2_grpc.add_NetworkServiceServicer_to_server(NetworkServicer(self.gateway.directory), self._banks)
         self._servers = [(server, Health(server)) for server in (self._banks, self._customers)]
 
@@ -83,10 +94,6 @@ class GatewayServer:
             await stop(server, health)
         await self.gateway.stop()
 
-    def _connect_by_tls(self, bank: str, address: str) -> BankPort:
-        channel = open_peer_channel(address, peer_credentials(self._identity), name=bank_name(bank))
-        return GrpcBankPort(bank, channel)
-
     def _add_customer_services(self) -> None:
         server, gateway = self._customers, self.gateway
         gateway_pb2_grpc.add_PaymentServiceServicer_to_server(gateway.payments, server)
@@ -97,6 +104,15 @@ class GatewayServer:
     def _stop_for_good(self, text: str) -> None:
         if not self._superseded.done():
             self._superseded.set_result(text)
+
+
+def over_tls(identity: Credentials) -> Connect:
+    """Banks, reached with the gateway's certificate."""
+
+    def connect(bank: str, address: str) -> BankPort:
+        return GrpcBankPort(bank, open_peer_channel(address, peer_credentials(identity), name=bank_name(bank)))
+
+    return connect
 
 
 async def require_safe_password(sessions: Sessions, *addresses: str) -> None:

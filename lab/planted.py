@@ -4,9 +4,12 @@ Each is what a plausible mistake would make of the product, and is in force insi
 """
 
 import contextlib
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
+
+from sqlalchemy import Connection
 
 import bank_service.ledger as ledger
 import bank_service.operations as operations
@@ -23,6 +26,8 @@ from gateway_service.transfer import State, Transfer
 from interbank.instructions import Evidence, Head, Instruction, InstructionKind, Outcome, OutcomeKind
 from interbank.orders import fingerprint, transfer_id
 from interbank.refusals import Reason
+from interbank.storage import database, groups
+from interbank.storage.groups import Job
 
 Patch = tuple[Any, str, Any]
 _A_HEAD = Head(1, bytes(32))
@@ -31,7 +36,7 @@ _A_HEAD = Head(1, bytes(32))
 @contextlib.contextmanager
 def planted(name: str) -> Iterator[None]:
     """Let this defect be in force. Raises KeyError for one that is not known."""
-    patches = BUGS[name]()
+    patches = (BUGS | BUGS_OF_PROCESSES)[name]()
     before = [(where, attribute, getattr(where, attribute)) for where, attribute, _ in patches]
     try:
         for where, attribute, defective in patches:
@@ -320,3 +325,29 @@ BUGS: dict[str, Callable[[], list[Patch]]] = {
     "a repair that asks nobody": _repair_from_nobody_else,
 }
 """Defects by what they are."""
+
+
+# Of a process and its disk: in virtual time there is no such moment.
+
+
+def _told_before_the_commit() -> list[Patch]:
+    """The gateway has a bank's answer when all is written, and the commit follows a moment later."""
+    right = groups.commit
+
+    def commit(connection: Connection, group: Sequence[Job[Any]], broken: Callable[[Exception], None]) -> None:
+        if not any(job.work.__qualname__.endswith("carry_out") for job in group):
+            right(connection, group, broken)
+            return
+        with connection.begin():
+            for job in group:
+                job.result = job.work(connection)
+            database._settle(group)
+            time.sleep(0.3)
+
+    return [(database, "commit", commit)]
+
+
+BUGS_OF_PROCESSES: dict[str, Callable[[], list[Patch]]] = {
+    "told before the commit": _told_before_the_commit,
+}
+"""Defects that only real processes can show."""

@@ -15,6 +15,7 @@ from interbank.storage.engine import open_engine_over
 from interbank.storage.groups import Job, Work, commit
 from interbank.storage.schema import Schema
 from interbank.storage.sqlite import driver
+from lab.layout import lay_out
 from lab.simulation.process import Process
 
 T = TypeVar("T")
@@ -41,11 +42,7 @@ class Disk:
         """A disk with an empty database."""
         disk = cls(_new())
         with disk.connect() as connection, connection.begin():
-            schema.metadata.create_all(connection)
-            connection.exec_driver_sql("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)")
-            connection.exec_driver_sql("INSERT INTO alembic_version VALUES (?)", (schema.revision,))
-            for sql in (*schema.triggers.values(), *schema.views.values()):
-                connection.exec_driver_sql(sql)
+            lay_out(connection, schema)
         return disk
 
     def copy(self) -> "Disk":

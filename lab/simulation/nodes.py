@@ -16,6 +16,7 @@ from gateway_service.gateway import Gateway
 from gateway_service.servicers.network import NetworkServicer
 from interbank.instruction_log import InstructionLog
 from interbank.surroundings import Surroundings
+from lab.passwords import PlainPasswords
 from lab.simulation.clock import VirtualClock
 from lab.simulation.disk import Disk, VirtualDatabase, draw_sync
 from lab.simulation.network import Channel, Network, Served
@@ -23,18 +24,6 @@ from lab.simulation.process import Process, Trace
 from protos.v1 import bank_pb2_grpc, gateway_pb2_grpc, network_pb2_grpc
 
 CURRENCY = "EUR"
-
-
-class PlainPasswords:
-    """Passwords without bcrypt, which takes a third of a second on purpose."""
-
-    async def hash(self, password: str) -> str:
-        """See Passwords."""
-        return f"plain:{password}"
-
-    async def matches(self, password: str, stored: str | None) -> bool:
-        """See Passwords."""
-        return stored == f"plain:{password}"
 
 
 class _Lines:
