@@ -26,7 +26,7 @@ from gateway_service.transfer import State, Transfer
 from interbank.instructions import Evidence, Head, Instruction, InstructionKind, Outcome, OutcomeKind
 from interbank.orders import fingerprint, transfer_id
 from interbank.refusals import Reason
-from interbank.storage import database, groups
+from interbank.storage import database, groups, sqlite
 from interbank.storage.groups import Job
 
 Patch = tuple[Any, str, Any]
@@ -36,7 +36,7 @@ _A_HEAD = Head(1, bytes(32))
 @contextlib.contextmanager
 def planted(name: str) -> Iterator[None]:
     """Let this defect be in force. Raises KeyError for one that is not known."""
-    patches = (BUGS | BUGS_OF_PROCESSES)[name]()
+    patches = (BUGS | BUGS_OF_PROCESSES | BUGS_OF_DISKS)[name]()
     before = [(where, attribute, getattr(where, attribute)) for where, attribute, _ in patches]
     try:
         for where, attribute, defective in patches:
@@ -351,3 +351,29 @@ BUGS_OF_PROCESSES: dict[str, Callable[[], list[Patch]]] = {
     "told before the commit": _told_before_the_commit,
 }
 """Defects that only real processes can show."""
+
+
+# Of how SQLite is set: only a disk that forgets can tell.
+
+
+def _set(pragma: str) -> Callable[[], list[Patch]]:
+    def patches() -> list[Patch]:
+        from lab.powerloss import vfs
+
+        right = sqlite.prepare_connection
+
+        def prepare_connection(connection: Any, *, read_only: bool) -> None:
+            right(connection, read_only=read_only)
+            connection.execute(f"PRAGMA {pragma}")
+
+        return [(vfs, "prepare_connection", prepare_connection)]
+
+    return patches
+
+
+BUGS_OF_DISKS: dict[str, Callable[[], list[Patch]]] = {
+    "no sync at all": _set("synchronous = OFF"),
+    "a sync at checkpoints alone": _set("synchronous = NORMAL"),
+    "a rollback journal in memory": _set("journal_mode = MEMORY"),
+}
+"""Defects that only a power loss can show."""

@@ -7,7 +7,7 @@ group; one that dies after has it, and tells nobody.
 import asyncio
 import random
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import Connection
 
@@ -29,6 +29,14 @@ class _Opening:
 
 
 _ENGINE = open_engine_over(lambda: _Opening.next)
+
+
+class Storage(Protocol):
+    """A disk with one database."""
+
+    def connect(self) -> Connection:
+        """A connection to it; closing that leaves the disk as it is."""
+        ...
 
 
 class Disk:
@@ -81,7 +89,7 @@ class VirtualDatabase:
     """A Database (see interbank.storage.database) of one process, on one disk. `sync` draws how many seconds a sync
     takes."""
 
-    def __init__(self, disk: Disk, process: Process, sync: Callable[[], float]) -> None:
+    def __init__(self, disk: Storage, process: Process, sync: Callable[[], float]) -> None:
         self._connection = disk.connect()
         self._process = process
         self._sync = sync
@@ -126,6 +134,7 @@ class VirtualDatabase:
 
     def _note(self, error: Exception) -> None:
         self.broken = error
+        self._process.die()
 
 
 def draw_sync(chance: random.Random, slow: float) -> Callable[[], float]:

@@ -3,7 +3,6 @@
 import asyncio
 import functools
 import hashlib
-import logging
 import random
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
@@ -21,6 +20,7 @@ from lab.simulation.nodes import Site, empty_bank, empty_gateway, start_bank, st
 from lab.simulation.plan import BANKS, FRONT, GATEWAY, SECOND_GATEWAY, Cut, OldCopy, Plan, draw
 from lab.simulation.process import Process, own_tasks
 from lab.simulation.promises import broken_promises
+from lab.simulation.said import log_to
 from protos.v1 import bank_pb2, bank_pb2_grpc
 
 HEALED_WITHIN = 30.0
@@ -29,7 +29,7 @@ HEALED_WITHIN = 30.0
 _NOTICED_WITHIN = 6.5
 """Virtual seconds after which the gateway has asked every bank for open debits once more, and knows how it stands."""
 
-_CUSTOMERS = (("alice", "NORTH"), ("bob", "SOUTH"), ("carol", "EAST"), ("dora", "NORTH"))
+CUSTOMERS = (("alice", "NORTH"), ("bob", "SOUTH"), ("carol", "EAST"), ("dora", "NORTH"))
 
 
 @dataclass
@@ -57,37 +57,20 @@ def run(seed: int) -> History:
 
 def carry_out(plan: Plan) -> History:
     """The history of a plan."""
-    disks, customers = _founded()
+    disks, customers = founded()
     loop = VirtualLoop()
     own_tasks(loop)
     loop.set_exception_handler(lambda _loop, _context: None)
     history = History(plan)
     world = _World(plan, history, {name: disk.copy() for name, disk in disks.items()}, customers)
-    said = _Said(world)
-    root = logging.getLogger()
-    level, handlers = root.level, root.handlers
-    root.setLevel(logging.INFO)
-    root.handlers = [said]
     try:
-        loop.run_until_complete(world.live())
+        with log_to(world.said):
+            loop.run_until_complete(world.live())
     except Stuck:
         history.wrong.append("somebody waits for what nobody will ever do")
     finally:
-        root.setLevel(level)
-        root.handlers = handlers
         world.end(loop)
     return history
-
-
-class _Said(logging.Handler):
-    """What the product logs belongs to the timeline; what it calls an exception is a defect."""
-
-    def __init__(self, world: "_World") -> None:
-        super().__init__()
-        self._world = world
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self._world.said(record.getMessage(), record.exc_info[1] if record.exc_info else None)
 
 
 class _World:
@@ -312,17 +295,18 @@ class _World:
         banks = {bank: read_bank(self._rows(bank)) for bank in BANKS}
         journal = read_journal(self._rows(self._last_gateway))
         history.wrong += findings(banks, journal, journal_whole=self._plan.journal_whole)
-        history.wrong += broken_promises(self._plan, history.wishes, banks, journal, DEPOSIT * len(_CUSTOMERS))
+        deposits, whole = DEPOSIT * len(CUSTOMERS), self._plan.journal_whole
+        history.wrong += broken_promises(history.wishes, banks, journal, deposits, journal_whole=whole)
         history.wrong += self._network.faults
         history.wrong += [str(one.broken) for one in self._site.databases if one.broken is not None]
         history.repairs = sum(len(self._rows(bank)("SELECT record_id FROM lost_records")) for bank in BANKS)
 
 
 @functools.cache
-def _founded() -> tuple[dict[str, Disk], list[Customer]]:
+def founded() -> tuple[dict[str, Disk], list[Customer]]:
     """The disks of a network with customers who are logged in: made once, copied for every history."""
     disks = {GATEWAY: empty_gateway()} | {bank: empty_bank() for bank in BANKS}
-    customers = [Customer(name, bank) for name, bank in _CUSTOMERS]
+    customers = [Customer(name, bank) for name, bank in CUSTOMERS]
     loop = VirtualLoop()
     own_tasks(loop)
     try:

@@ -18,7 +18,7 @@ from interbank.instruction_log import InstructionLog
 from interbank.surroundings import Surroundings
 from lab.passwords import PlainPasswords
 from lab.simulation.clock import VirtualClock
-from lab.simulation.disk import Disk, VirtualDatabase, draw_sync
+from lab.simulation.disk import Disk, Storage, VirtualDatabase, draw_sync
 from lab.simulation.network import Channel, Network, Served
 from lab.simulation.process import Process, Trace
 from protos.v1 import bank_pb2_grpc, gateway_pb2_grpc, network_pb2_grpc
@@ -53,7 +53,7 @@ class Site:
     clock: VirtualClock = field(default_factory=VirtualClock)
     databases: list[VirtualDatabase] = field(default_factory=list)
 
-    def around(self, process: Process, disk: Disk) -> Surroundings:
+    def around(self, process: Process, disk: Storage) -> Surroundings:
         """What a process is handed."""
         database = VirtualDatabase(disk, process, draw_sync(self.chance, self.slow_sync))
         self.databases.append(database)
@@ -78,7 +78,7 @@ def _empty(service: str) -> Disk:
     return Disk.empty({"bank": bank_service.schema.SCHEMA, "gateway": gateway_service.schema.SCHEMA}[service])
 
 
-def start_gateway(site: Site, name: str, disk: Disk) -> Process:
+def start_gateway(site: Site, name: str, disk: Storage) -> Process:
     """A gateway on a disk. It serves when it has taken up what is not final."""
     process = Process(name, site.trace, site.crashed)
 
@@ -108,7 +108,7 @@ def start_gateway(site: Site, name: str, disk: Disk) -> Process:
     return process
 
 
-def start_bank(site: Site, bank: str, disk: Disk, gateway: str) -> Process:
+def start_bank(site: Site, bank: str, disk: Storage, gateway: str) -> Process:
     """A bank on a disk, that joins this gateway."""
     process = Process(bank, site.trace, site.crashed)
 

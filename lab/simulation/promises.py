@@ -5,14 +5,19 @@ from collections.abc import Iterator
 
 from lab.books import CLEARING, RECOVERY, BankBooks, Row
 from lab.simulation.customers import Wish
-from lab.simulation.plan import Plan
 
 
 def broken_promises(
-    plan: Plan, wishes: list[Wish], banks: dict[str, BankBooks], journal: dict[bytes, Row], deposits: int
+    wishes: list[Wish],
+    banks: dict[str, BankBooks],
+    journal: dict[bytes, Row],
+    deposits: int,
+    *,
+    journal_whole: bool = True,
 ) -> list[str]:
-    """Everything that a customer was told and that is not so."""
-    return [*_conserved(banks, deposits), *_once(banks), *_as_told(plan, wishes, banks, journal)]
+    """Everything that a customer was told and that is not so. `journal_whole`: see lab.books.findings."""
+    told = _as_told(wishes, banks, journal, journal_whole=journal_whole)
+    return [*_conserved(banks, deposits), *_once(banks), *told]
 
 
 def _conserved(banks: dict[str, BankBooks], deposits: int) -> Iterator[str]:
@@ -35,17 +40,19 @@ def _once(banks: dict[str, BankBooks]) -> Iterator[str]:
             yield f"{amount} minor units were credited {times} times"
 
 
-def _as_told(plan: Plan, wishes: list[Wish], banks: dict[str, BankBooks], journal: dict[bytes, Row]) -> Iterator[str]:
+def _as_told(
+    wishes: list[Wish], banks: dict[str, BankBooks], journal: dict[bytes, Row], *, journal_whole: bool
+) -> Iterator[str]:
     by_order = {((row["principal"], row["idempotency_key"]), row["amount"]): row for row in journal.values()}
     asked = Counter((wish.key, wish.order.minor_units) for wish in wishes)
     for wish in wishes:
         name = wish.order.idempotency_key
         states = {state for state, _ in wish.told}
-        if len(set(wish.told)) > 1 and plan.journal_whole:
+        if len(set(wish.told)) > 1 and journal_whole:
             yield f"{name}: was told {wish.told}"
         if len(states) > 1:
             yield f"{name}: was told {sorted(states)}"
-        if wish.told and wish.refused and (plan.journal_whole or wish.refused != "IDEMPOTENCY_KEY_REUSED"):
+        if wish.told and wish.refused and (journal_whole or wish.refused != "IDEMPOTENCY_KEY_REUSED"):
             yield f"{name}: was told {wish.told[0][0]}, and then that it is not accepted ({wish.refused})"
         paid = _paid(wish, banks)
         if "COMPLETED" in states and paid != 1:
