@@ -6,6 +6,7 @@ PYTHON = python3
 PORT =
 BANK = NORTH
 CURRENCY =
+HISTORIES =
 
 BIN = .venv/bin
 PACKAGES = protos interbank bank_service gateway_service migrations audit clients certs lab
@@ -14,7 +15,7 @@ LAUNCHER = $(BIN)/python -m clients.launcher
 prepare = command -v $(PYTHON) >/dev/null || { echo 'error: no $(PYTHON) here. Install Python 3.11 or newer:' \
 	'apt install python3 python3-venv, dnf install python3, or brew install python' >&2; exit 1; }; $(PYTHON) prepare.py
 
-.PHONY: compile demo demo-pkdd99 run test lint bench certs migrate payment_gateway bank_server run_client help
+.PHONY: compile demo demo-pkdd99 run test faults lint bench certs migrate payment_gateway bank_server run_client help
 
 compile: .venv/.runtime  # virtual environment, packages, generated code
 
@@ -29,6 +30,9 @@ run: compile  # a network that runs on: three banks; interbank down stops it
 
 test: .venv/.development  # every promise, tested
 	@$(BIN)/pytest
+
+faults: .venv/.development  # the fault lab's campaign, for hours; writes docs/faults.md. HISTORIES=1000 for less
+	@$(BIN)/python -m lab --report docs/faults.md $(addprefix --histories ,$(HISTORIES))
 
 lint: .venv/.development  # style, types, import rules, the contract
 	@$(BIN)/ruff check

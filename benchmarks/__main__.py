@@ -12,11 +12,11 @@ from rich.console import Console
 
 from benchmarks.disk import filesystem
 from benchmarks.load import RunFailed
-from benchmarks.machine import commit, describe_machine, supported
 from benchmarks.plan import FULL, QUICK
 from benchmarks.report import document, remarks, table
 from benchmarks.runs import measure
 from interbank.refusals import Refused
+from lab.machine import commit, describe_machine, supported
 
 LATEST = Path(__file__).parent / "latest.json"
 

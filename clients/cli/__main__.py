@@ -48,6 +48,7 @@ _SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     "Prove and keep": {
         "audit": ("clients.cli.audit", "Check the books from the database files alone."),
         "backup": ("clients.cli.backup", "Copy every database, consistent and with hashes."),
+        "lab": ("clients.cli.lab", "Hurt a network made for it, and look into its books."),
         "protos": ("clients.cli.protos", "Write out the contract, for other languages."),
     },
 }

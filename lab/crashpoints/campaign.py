@@ -68,9 +68,14 @@ class Result:
         yield f"SIGKILLs {self.deaths:,}; in {self.unreached:,} an armed point was not reached"
         yield "told " + ", ".join(f"{name} {count:,}" for name, count in sorted(self.told.items()))
         yield f"slowest until everything was final {self.slowest:.1f} s"
+        for wrong, again in self.replays():
+            yield f"WRONG {wrong}"
+            yield f"  {again}"
+
+    def replays(self) -> Iterator[tuple[str, str]]:
+        """What ended wrong, and the command that makes it again."""
         for trial, wrong in self.wrong:
-            yield f"WRONG {' + '.join(trial.points)} ({trial.outcome}): {wrong[0]}"
-            yield f"  {command(trial)}"
+            yield f"{' + '.join(trial.points)} ({trial.outcome}): {wrong[0]}", command(trial)
 
 
 def command(trial: Trial) -> str:

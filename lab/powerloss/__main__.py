@@ -4,19 +4,16 @@ import argparse
 import os
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import click
 
 try:
-    from lab.powerloss.campaign import Result, calls_of, command, run_all
+    from lab.powerloss.campaign import Result, calls_of, command, drawn, run_all
     from lab.powerloss.history import carry_out
-    from lab.powerloss.plan import Fault, Plan, draw, every_sync
+    from lab.powerloss.plan import Fault, Plan, every_sync
 except ModuleNotFoundError as missing:
     sys.exit(f"error: {missing}\nhint: pip install apsw, which is SQLite with files of our own below it")
-
-_HISTORIES = 20
-"""Histories that drawn points are spread over; a point is told by its number, and so may be any seed."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -25,8 +22,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments.fault is not None:
         return _one(arguments)
     if arguments.points:
-        calls = {seed: calls_of(seed) for seed in range(_HISTORIES)}
-        plans = [_drawn(point, calls) for point in range(arguments.first, arguments.first + arguments.points)]
+        plans = drawn(range(arguments.first, arguments.first + arguments.points))
     else:
         plans = every_sync(arguments.seed, calls_of(arguments.seed)["sync"])
     begun = time.monotonic()
@@ -40,11 +36,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     for line in result.lines(time.monotonic() - begun):
         click.echo(line)
     return 1 if result.failed else 0
-
-
-def _drawn(point: int, calls: Mapping[int, Mapping[str, int]]) -> Plan:
-    history = point % _HISTORIES
-    return draw(point, history, calls[history])
 
 
 def _one(arguments: argparse.Namespace) -> int:

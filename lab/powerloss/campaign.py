@@ -2,7 +2,7 @@
 
 import multiprocessing
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from lab.planted import planted
@@ -53,9 +53,14 @@ class Result:
             yield f"  {fault}: {count:,}"
         yield f"before it {self.acknowledged:,} payments had been acknowledged, {self.answered:,} records told by banks"
         yield f"processes that died {self.deaths:,}; histories that ended wrong {len(self.failed):,}"
+        for wrong, again in self.replays():
+            yield f"WRONG {wrong}"
+            yield f"  {again}"
+
+    def replays(self) -> Iterator[tuple[str, str]]:
+        """What ended wrong, and the command that replays it."""
         for plan, wrong in self.failed:
-            yield f"WRONG {plan}: {wrong[0]}"
-            yield f"  {command(plan)}"
+            yield f"{plan.fault.value}, call {plan.call} of history {plan.seed}: {wrong[0]}", command(plan)
 
 
 def command(plan: Plan) -> str:
@@ -65,6 +70,16 @@ def command(plan: Plan) -> str:
         f"python -m lab.powerloss --timeline --seed {plan.seed} --fault {plan.fault.name} --call {plan.call}"
         f" --kept {plan.kept} --draws {plan.draws} --checkpoint {plan.checkpoint}{everywhere}"
     )
+
+
+_HISTORIES = 20
+"""Histories that drawn points are spread over."""
+
+
+def drawn(points: Iterable[int]) -> list[Plan]:
+    """The plans of these points."""
+    calls = [calls_of(seed) for seed in range(_HISTORIES)]
+    return [draw(point, point % _HISTORIES, calls[point % _HISTORIES]) for point in points]
 
 
 def calls_of(seed: int) -> Counter[str]:

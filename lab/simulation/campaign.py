@@ -73,9 +73,14 @@ class Campaign:
         yield f"deaths {self.deaths:,}, banks repaired {self.repairs:,}, slowest to become final {self.slowest:.1f} s"
         for title, counted in (("in how many", self.faults), ("orders told", self.ends)):
             yield f"{title:<12} " + ", ".join(f"{name} {count:,}" for name, count in sorted(counted.items()))
+        for wrong, command in self.replays():
+            yield f"WRONG {wrong}"
+            yield f"  {command}"
+
+    def replays(self) -> Iterator[tuple[str, str]]:
+        """What ended wrong, and the command that replays it."""
         for seed, wrong in sorted(self.failed.items()):
-            yield f"WRONG seed {seed}: {wrong[0]}"
-            yield f"  python -m lab.simulation --seed {seed} --timeline"
+            yield f"seed {seed}: {wrong[0]}", f"python -m lab.simulation --seed {seed} --timeline"
 
 
 def run_many(seeds: Sequence[int], jobs: int, watch: Callable[[Campaign], None] = lambda _campaign: None) -> Campaign:

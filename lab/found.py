@@ -1,0 +1,42 @@
+"""What the lab has found, with the seed that showed it: each stays a test."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A history of the simulation that once ended wrong, why, and where it was mended."""
+
+    seed: int
+    wrong: str
+    mended: str
+
+
+FOUND = (
+    Found(
+        117,
+        "after the journal was lost an order that had been paid was called not accepted, because its payee was frozen "
+        "by then",
+        "the payer's bank is asked before anything is said for good (`gateway_service/submission.py`, FindOutcomes)",
+    ),
+    Found(
+        11210,
+        "a payment that came back although its debit was never heard of stopped the repair of its bank",
+        "what was returned had been debited (`gateway_service/recollection.py`)",
+    ),
+    Found(
+        40808,
+        "a bank that came back with an old copy faster than the gateway looked was believed what it listed as open",
+        "ListOpen within the session (`gateway_service/banks.py`)",
+    ),
+    Found(
+        60802,
+        "a debit that was adopted while an order with its key was being accepted broke the link for a moment",
+        "looked up and written in one transaction (`gateway_service/pipeline.py`)",
+    ),
+    Found(
+        56,
+        "one lost question held up a bank's repair for half a minute",
+        "shorter deadlines (`gateway_service/repair.py`)",
+    ),
+)

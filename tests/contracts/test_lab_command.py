@@ -1,0 +1,57 @@
+"""`interbank lab`, as people and scripts call it, and the page that a campaign writes."""
+
+from pathlib import Path
+
+import pytest
+
+from lab.crashpoints.campaign import Result as CrashPoints
+from lab.crashpoints.trial import Ended, Trial
+from lab.found import FOUND
+from lab.report import Caught, Run, markdown
+from lab.simulation.campaign import Campaign
+from tests.command_line import run
+
+
+@pytest.mark.slow
+def test_a_few_histories_are_told_as_a_table_and_as_json(tmp_path: Path) -> None:
+    told = run("lab", "histories", "--number", "4", "--jobs", "1", env={"INTERBANK_HOME": str(tmp_path)})
+    assert told.code == 0, told.err
+    assert told.out.startswith("4 histories in ")
+
+    found = run("lab", "histories", "--number", "4", "--jobs", "1", env={"INTERBANK_OUTPUT": "json"}).json
+    assert found["wrong"] == []
+    assert found["said"][0].startswith("4 histories in ")
+
+
+def run_of(*caught: Caught) -> Run:
+    return Run({"cpu": "a fast one", "cores": 2}, "0123456789ab", "2026-11-23", seeds="1 to 2", caught=caught)
+
+
+def test_the_page_says_what_was_run_and_that_nothing_was_wrong() -> None:
+    run = run_of(Caught("no sync at all", "power loss", 2))
+    run.histories = Campaign(histories=2_000, payments=30_000, deaths=7)
+    run.seconds["histories"] = 120.0
+
+    page = markdown(run, orders_per_point=50)
+    assert "at commit 0123456789ab, on cpu a fast one, cores 2" in page
+    assert "| histories of the simulation, seeds 1 to 2 | 2,000, 1,000 a minute |" in page
+    assert "| payments under faults, all together | 30,000 |" in page
+    assert "| planted bugs found | 1 of 1 |" in page
+    assert "or anything else wrong** | **0** |" in page
+    assert "\n## What ended wrong\n\nNothing.\n" in page
+    for found in FOUND:
+        assert f"| {found.seed} |" in page
+
+
+def test_the_page_says_what_was_wrong_and_how_to_see_it_again() -> None:
+    run = run_of(Caught("a new id on every retry", "simulation", None))
+    run.histories = Campaign(failed={7: ["a cent is missing", "and more"]})
+    run.crash_points = CrashPoints()
+    run.crash_points.add(Ended(Trial(("NORTH: taking DEBIT",), "COMPLETED", True), wrong=["paid 2 times"]))
+
+    page = markdown(run, orders_per_point=50)
+    assert "or anything else wrong** | **3** |" in page
+    assert "- seed 7: a cent is missing; `python -m lab.simulation --seed 7 --timeline`" in page
+    assert "paid 2 times; `python -m lab.crashpoints --outcome COMPLETED --point 'NORTH: taking DEBIT' --retry`" in page
+    assert "- planted and not found: a new id on every retry" in page
+    assert "| a new id on every retry | simulation | not found |" in page
