@@ -50,6 +50,7 @@ class Pipeline:
         self._directory = directory
         self._clock = clock
         self._underway: dict[bytes, Underway] = {}
+        self._unheard: dict[str, list[Underway]] = {}
         self._journal = Journal(database, fence, accepted=self._accepted, saved=self._saved)
 
     # What clients ask
@@ -66,7 +67,8 @@ class Pipeline:
     def moving(self) -> int:
         """See banks.Listener."""
         links = self._directory().links.values()
-        return len(self._underway) - sum(link.waiting for link in links if link.status is not LinkStatus.CONNECTED)
+        waiting = sum(link.waiting for link in links if link.status is not LinkStatus.CONNECTED)
+        return len(self._underway) - waiting - sum(map(len, self._unheard.values()))
 
     def require_room(self, bank: str, field: str) -> None:
         """Refuse an order before it is accepted when many wait for one of its banks: Refused(GATEWAY_OVERLOADED)."""
@@ -101,10 +103,18 @@ class Pipeline:
     # What runs for ever
 
     async def resume(self) -> int:
-        """Take up everything that is not final, from its last recorded state; returns how many there are."""
+        """Take up everything that is not final, from its last recorded state; returns how many there are.
+
+        What is ACCEPTED may have been debited and credited before the crash, and the payer's bank restored since. Only
+        the payee's bank can tell then, so it is heard first."""
         unfinished = await self._database.read(list_unfinished)
         for transfer in unfinished:
-            self._set_out(transfer)
+            underway = self._underway[transfer.transfer_id] = Underway(transfer)
+            if transfer.state is State.ACCEPTED and not transfer.within_one_bank:
+                underway.unheard = transfer.order.payee_bank
+                self._unheard.setdefault(underway.unheard, []).append(underway)
+            else:
+                self._advance(underway)
         return len(unfinished)
 
     async def resume_suspended(self, known: Known) -> Known:
@@ -145,6 +155,12 @@ class Pipeline:
                 self._advance(underway)
             else:
                 self._move(underway, moved)
+
+    def heard(self, bank: str) -> None:
+        """Let go of what waited for this bank's word. See banks.Listener."""
+        for underway in self._unheard.pop(bank, ()):
+            underway.unheard = ""
+            self._advance(underway)
 
     async def open_debits(self, bank: str, debits: Sequence[OpenDebit]) -> None:
         """Take up debits that the journal does not know, and settle those that it knows to be credited. See

@@ -49,10 +49,11 @@ class Rendering:
         step = next_step(underway.transfer)
         if step is None:
             return
-        link = self._directory.link_for_driving(step.bank)
+        bank = underway.unheard or step.bank
+        link = self._directory.link_for_driving(bank)
         if underway.silent(self._clock.monotonic()) or link.status is not LinkStatus.CONNECTED:
             message.in_doubt.since_us = underway.asked_since_us or underway.transfer.accepted_at
-            message.in_doubt.waiting_for = step.bank
+            message.in_doubt.waiting_for = bank
             message.in_doubt.cause = link.cause or "no answer in time"
             message.in_doubt.attempts = underway.attempts
             message.in_doubt.next_action = _ACTIONS[step.kind]

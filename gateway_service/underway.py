@@ -52,7 +52,8 @@ class Group:
 
 class Underway:
     """One transfer on its way. `transfer` is replaced as answers come in; `unsaved` while it rests on a state that must
-    be durable before the next step; `finished` once its final state is durable, and not before."""
+    be durable before the next step; `finished` once its final state is durable, and not before. `unheard` is the bank
+    whose word it waits for before it is driven, if any."""
 
     __slots__ = (
         "asked_since",
@@ -63,6 +64,7 @@ class Underway:
         "changed",
         "finished",
         "transfer",
+        "unheard",
         "unsaved",
         "waiters",
     )
@@ -72,6 +74,7 @@ class Underway:
         self.before = transfer.state
         self.finished = False
         self.unsaved = False
+        self.unheard = ""
         self.attempts = 0
         self.asked_since: float | None = None
         self.asked_since_us = 0

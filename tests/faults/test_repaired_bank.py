@@ -175,6 +175,40 @@ async def test_a_credit_that_the_journal_never_heard_of_is_known_to_the_other_ba
     agree(world)
 
 
+async def test_a_transfer_taken_up_at_a_start_is_not_debited_before_its_payees_bank_was_heard(
+    world: World, customers: tuple[Caller, Caller]
+) -> None:
+    """As above, and SOUTH is out of reach when the gateway comes back: nobody else could tell it that NORTH has
+    debited, and NORTH, which has forgotten alice's login as well, would refuse."""
+    alice, bob = customers
+    carol = await world.customer("carol", "NORTH", cents=1_00)
+    old = copy_of(world, "NORTH")
+    await alice.login(alice.username, bank="NORTH")
+    credit = world.wire.hold_reply(InstructionKind.CREDIT)
+    await alice.submit([an_order(alice.at("NORTH"), bob.named_at("SOUTH"), 100_00, "all")])
+    await credit.arrived.wait()
+    await world.kill_gateway()
+    await world.stop_bank("SOUTH")
+    await world.stop_bank("NORTH")
+    put_back(world.banks["NORTH"].path, old)
+    await world.start_bank("NORTH")
+    await world.start_gateway()
+    await world.connected("NORTH")
+
+    served = await carol.pay(carol.at("NORTH"), alice.named_at("NORTH"), 1_00, "meanwhile")
+    assert served.transfer.state == order_pb2.TRANSFER_STATE_COMPLETED
+    assert world.sql("gateway", "SELECT state FROM transfers WHERE idempotency_key = 'all'") == [("ACCEPTED",)]
+    assert world.sql("NORTH", "SELECT count(*) FROM outcomes WHERE idempotency_key = 'all'") == [(0,)]
+    (waiting,) = await alice.by_key("all")
+    assert (waiting.in_doubt.waiting_for, waiting.in_doubt.attempts) == ("SOUTH", 0)
+
+    await world.start_bank("SOUTH")
+    await repaired(world, "NORTH")
+    assert await world.until(lambda: alice.in_state("all", "COMPLETED"))
+    assert balance(world, "SOUTH", bob.accounts["SOUTH"]) == 200_00
+    agree(world)
+
+
 async def test_payments_under_way_go_on_where_they_were(world: World, customers: tuple[Caller, Caller]) -> None:
     alice, bob = customers
     old = copy_of(world, "SOUTH")
