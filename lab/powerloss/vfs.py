@@ -22,20 +22,20 @@ class _Files(apsw.VFS):
     def __init__(self) -> None:
         super().__init__("unsynced", base="")
 
-    def xOpen(self, name: Any, flags: list[int]) -> Any:  # noqa: N802  SQLite's names
+    def xOpen(self, name: Any, flags: list[int]) -> Any:
         path = name.filename() if isinstance(name, apsw.URIFilename) else name
         folder, _, file = path.rpartition("/")
         return _Handle(_OPENED[folder], file, flags)
 
-    def xDelete(self, path: str, _sync: bool) -> None:  # noqa: N802
+    def xDelete(self, path: str, _sync: bool) -> None:
         folder, _, file = path.rpartition("/")
         _OPENED[folder].files.pop(file, None)
 
-    def xAccess(self, path: str, _flags: int) -> bool:  # noqa: N802
+    def xAccess(self, path: str, _flags: int) -> bool:
         folder, _, file = path.rpartition("/")
         return file in _OPENED[folder].files
 
-    def xFullPathname(self, path: str) -> str:  # noqa: N802
+    def xFullPathname(self, path: str) -> str:
         return path
 
 
@@ -44,46 +44,46 @@ class _Handle(apsw.VFSFile):
         self._calls = folder.calls
         self._file = folder.files.setdefault(name, File())
 
-    def xRead(self, amount: int, offset: int) -> bytes:  # noqa: N802
+    def xRead(self, amount: int, offset: int) -> bytes:
         return bytes(self._file.written[offset : offset + amount])
 
-    def xWrite(self, data: bytes, offset: int) -> None:  # noqa: N802
+    def xWrite(self, data: bytes, offset: int) -> None:
         self._calls.about_to("write")
         self._file.write(offset, bytes(data))
         self._calls.done("write")
 
-    def xTruncate(self, size: int) -> None:  # noqa: N802
+    def xTruncate(self, size: int) -> None:
         self._calls.about_to("truncate")
         self._file.write(size, None)
         self._calls.done("truncate")
 
-    def xSync(self, _flags: int) -> None:  # noqa: N802
+    def xSync(self, _flags: int) -> None:
         self._calls.about_to("sync")
         self._file.sync()
         self._calls.done("sync")
 
-    def xFileSize(self) -> int:  # noqa: N802
+    def xFileSize(self) -> int:
         return len(self._file.written)
 
-    def xSectorSize(self) -> int:  # noqa: N802
+    def xSectorSize(self) -> int:
         return 512
 
-    def xDeviceCharacteristics(self) -> int:  # noqa: N802
+    def xDeviceCharacteristics(self) -> int:
         return 0  # it promises nothing
 
-    def xFileControl(self, _op: int, _pointer: int) -> bool:  # noqa: N802
+    def xFileControl(self, _op: int, _pointer: int) -> bool:
         return False
 
-    def xLock(self, level: int) -> None:  # noqa: N802
+    def xLock(self, level: int) -> None:
         """One connection alone uses a folder."""
 
-    def xUnlock(self, level: int) -> None:  # noqa: N802
+    def xUnlock(self, level: int) -> None:
         """See xLock."""
 
-    def xCheckReservedLock(self) -> bool:  # noqa: N802
+    def xCheckReservedLock(self) -> bool:
         return False
 
-    def xClose(self) -> None:  # noqa: N802
+    def xClose(self) -> None:
         """Nothing is kept open."""
 
 
