@@ -19,7 +19,8 @@ from lab.crashpoints.campaign import draw as draw_trials
 from lab.crashpoints.campaign import list_points, make, make_all
 from lab.crashpoints.trial import OUTCOMES, Trial
 from lab.machine import commit, describe_machine
-from lab.planted import BUGS, BUGS_OF_DISKS, BUGS_OF_PROCESSES
+from lab.planted import BUGS
+from lab.planted_durability import BUGS_OF_DISKS, BUGS_OF_PROCESSES
 from lab.powerloss.campaign import calls_of, drawn, points_to_catch, run_all
 from lab.powerloss.history import ORDERS
 from lab.powerloss.plan import every_sync

@@ -1,15 +1,11 @@
 """Defects planted on purpose: a lab that does not find these proves nothing by finding none.
 
-Each is what a plausible mistake would make of the product, and is in force inside `planted(name)` alone.
+Each is what a plausible mistake would make of the rules; histories in virtual time show every one.
 """
 
-import contextlib
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
-
-from sqlalchemy import Connection
 
 import bank_service.ledger as ledger
 import bank_service.operations as operations
@@ -26,25 +22,9 @@ from gateway_service.transfer import State, Transfer
 from interbank.instructions import Evidence, Head, Instruction, InstructionKind, Outcome, OutcomeKind
 from interbank.orders import fingerprint, transfer_id
 from interbank.refusals import Reason
-from interbank.storage import database, groups, sqlite
-from interbank.storage.groups import Job
+from lab.patches import Patch
 
-Patch = tuple[Any, str, Any]
 _A_HEAD = Head(1, bytes(32))
-
-
-@contextlib.contextmanager
-def planted(name: str) -> Iterator[None]:
-    """Let this defect be in force. Raises KeyError for one that is not known."""
-    patches = (BUGS | BUGS_OF_PROCESSES | BUGS_OF_DISKS)[name]()
-    before = [(where, attribute, getattr(where, attribute)) for where, attribute, _ in patches]
-    try:
-        for where, attribute, defective in patches:
-            setattr(where, attribute, defective)
-        yield
-    finally:
-        for where, attribute, right in before:
-            setattr(where, attribute, right)
 
 
 # At the bank
@@ -325,55 +305,3 @@ BUGS: dict[str, Callable[[], list[Patch]]] = {
     "a repair that asks nobody": _repair_from_nobody_else,
 }
 """Defects by what they are."""
-
-
-# Of a process and its disk: in virtual time there is no such moment.
-
-
-def _told_before_the_commit() -> list[Patch]:
-    """The gateway has a bank's answer when all is written, and the commit follows a moment later."""
-    right = groups.commit
-
-    def commit(connection: Connection, group: Sequence[Job[Any]], broken: Callable[[Exception], None]) -> None:
-        if not any(job.work.__qualname__.endswith("carry_out") for job in group):
-            right(connection, group, broken)
-            return
-        with connection.begin():
-            for job in group:
-                job.result = job.work(connection)
-            database._settle(group)
-            time.sleep(0.3)
-
-    return [(database, "commit", commit)]
-
-
-BUGS_OF_PROCESSES: dict[str, Callable[[], list[Patch]]] = {
-    "told before the commit": _told_before_the_commit,
-}
-"""Defects that only real processes can show."""
-
-
-# Of how SQLite is set: only a disk that forgets can tell.
-
-
-def _set(pragma: str) -> Callable[[], list[Patch]]:
-    def patches() -> list[Patch]:
-        from lab.powerloss import vfs
-
-        right = sqlite.prepare_connection
-
-        def prepare_connection(connection: Any, *, read_only: bool) -> None:
-            right(connection, read_only=read_only)
-            connection.execute(f"PRAGMA {pragma}")
-
-        return [(vfs, "prepare_connection", prepare_connection)]
-
-    return patches
-
-
-BUGS_OF_DISKS: dict[str, Callable[[], list[Patch]]] = {
-    "no sync at all": _set("synchronous = OFF"),
-    "a sync at checkpoints alone": _set("synchronous = NORMAL"),
-    "a rollback journal in memory": _set("journal_mode = MEMORY"),
-}
-"""Defects that only a power loss can show."""

@@ -66,7 +66,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--call", type=int, default=1, metavar="N", help="with --fault: which sync or write meets it")
     parser.add_argument("--kept", type=float, default=0.0, metavar="SHARE", help="of what was not synced, 0 to 1")
     parser.add_argument("--draws", type=int, default=0, metavar="N", help="seed of which sectors are kept")
-    parser.add_argument("--checkpoint", type=int, default=4000, metavar="PAGES", help="that a WAL may grow to")
+    parser.add_argument("--checkpoint", type=int, default=0, metavar="PAGES", help="that a WAL may grow to")
     parser.add_argument("--everywhere", action="store_true", help="the power goes for all computers at once")
     parser.add_argument("--timeline", action="store_true", help="with --fault: everything that happened")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="processes")

@@ -176,8 +176,25 @@ class _World:
             disk.checkpoint = self._plan.checkpoint
         disk.folder.calls.about_to = functools.partial(self._about_to, name)
         disk.folder.calls.done = functools.partial(self._done, name)
+        if self._history.met:
+            self._look(name)
         start = start_gateway if name == GATEWAY else functools.partial(start_bank, gateway=FRONT)
         self._processes[name] = start(self._site, name, disk)
+
+    def _look(self, name: str) -> None:
+        """Before anybody drives anything again: what was told by it before the fault must be on its own disk."""
+        wrong = self._history.wrong
+        if name != GATEWAY:
+            kept = {row["record_id"]: row["chain_hash"] for row in self._rows(name, "SELECT * FROM records")}
+            lost = [number for number, chain_hash in self._network.told[name].items() if kept.get(number) != chain_hash]
+            if lost:
+                wrong.append(f"{name} has told of {len(lost)} records that it has not, the first is {min(lost)}")
+            return
+        journal = self._rows(name, "SELECT principal, idempotency_key, fingerprint, state FROM transfers")
+        states = {((row["principal"], row["idempotency_key"]), row["state"]) for row in journal}
+        for wish, (state, _) in self._known:
+            if (wish.key, state) not in states:
+                wrong.append(f"{wish.order.idempotency_key} was told {state}, and the journal has lost that")
 
     def _crashed(self, process: Process) -> None:
         if not self._ended:

@@ -66,10 +66,10 @@ class _Handle(apsw.VFSFile):
         return len(self._file.written)
 
     def xSectorSize(self) -> int:
-        return 512
+        return 4096  # as SQLite's own layer for Unix says, and the next too
 
     def xDeviceCharacteristics(self) -> int:
-        return 0  # it promises nothing
+        return int(apsw.SQLITE_IOCAP_POWERSAFE_OVERWRITE)
 
     def xFileControl(self, _op: int, _pointer: int) -> bool:
         return False
@@ -198,13 +198,14 @@ _ENGINE = open_engine_over(lambda: _Opening.next)
 
 class LossyDisk:
     """A disk of the simulation (see lab.simulation.disk.Disk) that a power loss can take something of. Connections have
-    the product's own settings, so that a change of them is seen here; `checkpoint` is how many pages a WAL may have."""
+    the product's own settings, so that a change of them is seen here; `checkpoint` is how many pages a WAL may have
+    otherwise."""
 
     _numbers = iter(range(1, 1 << 62))
 
-    def __init__(self, folder: Folder, checkpoint: int = 4000) -> None:
+    def __init__(self, folder: Folder) -> None:
         self.folder = folder
-        self.checkpoint = checkpoint
+        self.checkpoint = 0
         self._path = f"/disk{next(self._numbers)}"
         self._raw: apsw.Connection | None = None
         _OPENED[self._path] = folder
@@ -218,6 +219,7 @@ class LossyDisk:
             # Without shared memory a WAL is for one connection alone.
             self._raw.execute("PRAGMA locking_mode = EXCLUSIVE")
             prepare_connection(_Driver(self._raw), read_only=False)
+            self.checkpoint = self.checkpoint or int(self._raw.execute("PRAGMA wal_autocheckpoint").get)
             self._raw.set_wal_hook(self._checkpoint)
         return _Driver(self._raw)
 

@@ -4,7 +4,8 @@ import multiprocessing
 
 import pytest
 
-from lab.planted import BUGS, planted
+from lab.planted import BUGS
+from lab.planting import planted
 from lab.simulation.campaign import histories_to_catch
 from lab.simulation.history import run
 
