@@ -16,7 +16,7 @@ from typing import Any
 import click
 
 from lab.crashpoints.campaign import draw as draw_trials
-from lab.crashpoints.campaign import list_points, make, make_all
+from lab.crashpoints.campaign import list_points, make_all, trials_to_catch
 from lab.crashpoints.trial import OUTCOMES, Trial
 from lab.machine import commit, describe_machine
 from lab.planted import BUGS
@@ -89,7 +89,7 @@ def _planted(jobs: int) -> Iterator[Caught]:
     asked: list[tuple[str, str, Callable[[], Any]]] = [
         *((bug, "simulation", partial(histories_to_catch, (bug, _PLANTED_WITHIN))) for bug in BUGS),
         *((bug, "power loss", partial(points_to_catch, bug, _PLANTED_WITHIN)) for bug in BUGS_OF_DISKS),
-        *((bug, "crash points", partial(_trials_to_catch, bug)) for bug in BUGS_OF_PROCESSES),
+        *((bug, "crash points", partial(trials_to_catch, bug)) for bug in BUGS_OF_PROCESSES),
     ]
     with ProcessPoolExecutor(jobs, max_tasks_per_child=1) as pool:
         found = [(bug, harness, pool.submit(ask)) for bug, harness, ask in asked]
@@ -97,13 +97,6 @@ def _planted(jobs: int) -> Iterator[Caught]:
             after = future.result()
             yield Caught(bug, harness, after[1] if isinstance(after, tuple) else after)
             _say(f"{number} of {len(found)} planted bugs")
-
-
-def _trials_to_catch(bug: str) -> int | None:
-    for number, trial in enumerate(draw_trials(list_points("COMPLETED"), "COMPLETED", pairs=False), start=1):
-        if make([trial], bug)[0].wrong:
-            return number
-    return None
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:

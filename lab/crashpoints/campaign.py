@@ -154,3 +154,12 @@ def make_all(
                 pool.shutdown(cancel_futures=True)
                 break
     return result
+
+
+def trials_to_catch(bug: str) -> int | None:
+    """How many trials with one armed point it takes until one shows that this planted bug is there; None if all of them
+    do not."""
+    for number, trial in enumerate(draw(list_points("COMPLETED"), "COMPLETED", pairs=False), start=1):
+        if make([trial], bug)[0].wrong:
+            return number
+    return None
