@@ -296,7 +296,9 @@ class _World:
         journal = read_journal(self._rows(self._last_gateway))
         history.wrong += findings(banks, journal, journal_whole=self._plan.journal_whole)
         deposits, whole = DEPOSIT * len(CUSTOMERS), self._plan.journal_whole
-        history.wrong += broken_promises(history.wishes, banks, journal, deposits, journal_whole=whole)
+        history.wrong += broken_promises(
+            history.wishes, banks, journal, deposits, journal_whole=whole, repeated=self._network.repeated
+        )
         history.wrong += self._network.faults
         history.wrong += [str(one.broken) for one in self._site.databases if one.broken is not None]
         history.repairs = sum(len(self._rows(bank)("SELECT record_id FROM lost_records")) for bank in BANKS)

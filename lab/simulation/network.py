@@ -19,6 +19,7 @@ from lab.simulation.process import Process, Trace
 
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
 _TOO_LATE = grpc.StatusCode.DEADLINE_EXCEEDED
+CUSTOMER = "customer"
 LOCAL = 0.0005
 """Seconds that a message takes in fine weather."""
 
@@ -54,11 +55,13 @@ class Served:
 
 
 class Network:
-    """Everybody reaches everybody by name. `faults` are defects that servers showed."""
+    """Everybody reaches everybody by name. `faults` are defects that servers showed, `repeated` are messages of
+    customers that came twice."""
 
     def __init__(self, chance: random.Random, trace: Trace) -> None:
         self.weather = Weather()
         self.faults: list[str] = []
+        self.repeated: list[bytes] = []
         self._chance = chance
         self._trace = trace
         self._served: dict[str, tuple[Process, Served]] = {}
@@ -80,7 +83,7 @@ class Network:
         self, source: Process | None, target: str, path: str, payload: bytes, seconds: float, metadata: dict[str, str]
     ) -> bytes:
         """Send, and wait for the answer. Raises AioRpcError."""
-        name, target = source.name if source else "customer", self.known_as.get(target, target)
+        name, target = source.name if source else CUSTOMER, self.known_as.get(target, target)
         if source is not None and not source.step(f"before sending {path.rpartition('/')[2]} to {target}"):
             await asyncio.get_running_loop().create_future()  # it is dead: nothing goes on
         loop = asyncio.get_running_loop()
@@ -115,6 +118,8 @@ class Network:
             self._trace(source, f"{method} to {target} is lost")
         if self._chance.random() < weather.repeat:
             self._trace(source, f"{method} to {target} comes twice")
+            if source == CUSTOMER:
+                self.repeated.append(payload)
             loop.call_later(self._delay() + self._chance.uniform(0, weather.longest), deliver, None)
 
     def _deliver(
@@ -239,7 +244,7 @@ class Channel:
 
     def get_state(self) -> grpc.ChannelConnectivity:
         """See grpc.aio.Channel."""
-        source = self._source.name if self._source else "customer"
+        source = self._source.name if self._source else CUSTOMER
         stands = self._network.reachable(source, self._target)
         return grpc.ChannelConnectivity.READY if stands else grpc.ChannelConnectivity.TRANSIENT_FAILURE
 

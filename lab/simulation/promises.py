@@ -1,7 +1,7 @@
 """What customers were told, held against the books: plain rows, and not a line of the product's."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from lab.books import CLEARING, RECOVERY, BankBooks, Row
 from lab.simulation.customers import Wish
@@ -14,9 +14,14 @@ def broken_promises(
     deposits: int,
     *,
     journal_whole: bool = True,
+    repeated: Sequence[bytes] = (),
 ) -> list[str]:
-    """Everything that a customer was told and that is not so. `journal_whole`: see lab.books.findings."""
-    told = _as_told(wishes, banks, journal, journal_whole=journal_whole)
+    """Everything that a customer was told and that is not so. `journal_whole`: see lab.books.findings; `repeated` are
+    messages of customers that came twice."""
+    asked = Counter((wish.key, wish.order.minor_units) for wish in wishes)
+    for wish in wishes:
+        asked[wish.key, wish.order.minor_units] += any(wish.order.SerializeToString() in sent for sent in repeated)
+    told = _as_told(wishes, banks, journal, asked, journal_whole=journal_whole)
     return [*_conserved(banks, deposits), *_once(banks), *told]
 
 
@@ -41,10 +46,14 @@ def _once(banks: dict[str, BankBooks]) -> Iterator[str]:
 
 
 def _as_told(
-    wishes: list[Wish], banks: dict[str, BankBooks], journal: dict[bytes, Row], *, journal_whole: bool
+    wishes: list[Wish],
+    banks: dict[str, BankBooks],
+    journal: dict[bytes, Row],
+    asked: Counter[tuple[tuple[str, str], int]],
+    *,
+    journal_whole: bool,
 ) -> Iterator[str]:
     by_order = {((row["principal"], row["idempotency_key"]), row["amount"]): row for row in journal.values()}
-    asked = Counter((wish.key, wish.order.minor_units) for wish in wishes)
     for wish in wishes:
         name = wish.order.idempotency_key
         states = {state for state, _ in wish.told}
@@ -62,7 +71,7 @@ def _as_told(
         row = by_order.get((wish.key, wish.order.minor_units))
         if row is not None and states and row["state"] not in states:
             yield f"{name}: was told {sorted(states)}, the journal says {row['state']}"
-        # Who asks twice may be told no, and then yes: what is not accepted keeps no key.
+        # Who asks twice, or whose message comes twice, may be told no, and then yes: what is not accepted keeps no key.
         once = asked[wish.key, wish.order.minor_units] == 1 and wish.refused != "IDEMPOTENCY_KEY_REUSED"
         if wish.refused and once and row is not None and row["state"] == "COMPLETED":
             yield f"{name}: was told that it is not accepted ({wish.refused}), and was paid"
