@@ -254,22 +254,19 @@ class Link:
 
     async def _serve(self) -> None:
         while self._session is not None:
-            if self._claims_changed():
-                return
+            await self._line.gather(self._listener.moving)
+            if self._session is None or self._port is None:
+                return  # lost, or moved, meanwhile
+            if self._fence.claims_about(self.bank) != self._claims:
+                return  # another bank has joined and says what it saw: heads are compared anew, before anything else
             if self._clock.monotonic() >= self._question_at:
                 await self._ask_for_open_debits()
-            await self._line.gather(self._listener.moving)
-            if self._session is None or self._port is None or self._claims_changed():
-                return  # lost, or moved, meanwhile; or what is in line waited for what another bank has just said
+                continue
             batch = self._line.take()
             if batch:
                 await self._post(self._port, self._session, batch)
             else:
                 await self._idle()
-
-    def _claims_changed(self) -> bool:
-        """Whether another bank has joined and says what it saw: then heads are compared anew."""
-        return self._fence.claims_about(self.bank) != self._claims
 
     async def _idle(self) -> None:
         until = min(self._question_at, self._line.settle_at or self._question_at)

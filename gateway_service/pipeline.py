@@ -113,8 +113,7 @@ class Pipeline:
             if transfer.state is State.ACCEPTED and not transfer.within_one_bank:
                 underway.unheard = transfer.order.payee_bank
                 self._unheard.setdefault(underway.unheard, []).append(underway)
-            else:
-                self._advance(underway)
+            self._advance(underway)
         return len(unfinished)
 
     async def resume_suspended(self, known: Known) -> Known:
@@ -205,8 +204,8 @@ class Pipeline:
 
     def _advance(self, underway: Underway) -> None:
         """Stand in line at the bank that is to be asked next."""
-        if underway.unsaved:
-            return  # it goes on when it is durable
+        if underway.unsaved or underway.unheard:
+            return  # it goes on when it is durable, or when that bank was heard
         step = next_step(underway.transfer)
         if step is not None:
             self._directory().link_for_driving(step.bank).enqueue(underway)

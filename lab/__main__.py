@@ -3,6 +3,7 @@ lab.simulation, lab.crashpoints and lab.powerloss."""
 
 import argparse
 import os
+import shlex
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -19,8 +20,8 @@ from lab.crashpoints.campaign import draw as draw_trials
 from lab.crashpoints.campaign import list_points, make_all, trials_to_catch
 from lab.crashpoints.trial import OUTCOMES, Trial
 from lab.machine import commit, describe_machine
-from lab.planted import BUGS
-from lab.planted_durability import BUGS_OF_DISKS, BUGS_OF_PROCESSES
+from lab.planted.durability import BUGS_OF_DISKS, BUGS_OF_PROCESSES
+from lab.planted.rules import BUGS
 from lab.powerloss.campaign import calls_of, drawn, points_to_catch, run_all
 from lab.powerloss.history import ORDERS
 from lab.powerloss.plan import every_sync
@@ -33,7 +34,8 @@ _PLANTED_WITHIN = 1_500
 def main(argv: Sequence[str] | None = None) -> int:
     """Exit code 0 if nothing was wrong and every planted bug was found, else 1."""
     wanted = _arguments(argv)
-    run = Run(describe_machine("a temporary folder"), commit(), datetime.now(UTC).date().isoformat())
+    command = shlex.join(["python", "-m", "lab", *(sys.argv[1:] if argv is None else argv)])
+    run = Run(describe_machine("a temporary folder"), commit(), datetime.now(UTC).date().isoformat(), command)
     with _part(run, "planted bugs"):
         run.caught = list(_planted(wanted.jobs))
     with _part(run, "crash points"):

@@ -14,9 +14,9 @@ from interbank.storage.sqlite import driver
 def describe_machine(filesystem: str) -> dict[str, str | int | float]:
     """Processor, memory, and the versions that matter."""
     return {
-        "cpu": _field("/proc/cpuinfo", "model name"),
+        "cpu": _cpu(),
         "cores": os.cpu_count() or 1,
-        "memory_gb": round(int(_field("/proc/meminfo", "MemTotal").split()[0]) * 1024 / 1e9, 1),
+        "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9, 1),
         "kernel": platform.release(),
         "filesystem": filesystem,
         "python": platform.python_version(),
@@ -50,9 +50,10 @@ def _git(git: str, *words: str) -> str:
     return done.stdout.strip() if done.returncode == 0 else ""
 
 
-def _field(path: str, name: str) -> str:
-    for line in Path(path).read_text().splitlines():
-        key, _, value = line.partition(":")
-        if key.strip() == name:
-            return value.strip()
-    return "unknown"
+def _cpu() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or "unknown"  # not Linux
+    named = (value.strip() for key, _, value in (line.partition(":") for line in lines) if key.strip() == "model name")
+    return next(named, "unknown")

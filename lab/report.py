@@ -26,6 +26,7 @@ class Run:
     machine: Mapping[str, str | int | float]
     commit: str
     date: str
+    command: str
     seeds: str = ""
     histories: Histories = field(default_factory=Histories)
     crash_points: CrashPoints = field(default_factory=CrashPoints)
@@ -48,7 +49,7 @@ def markdown(run: Run, orders_per_point: int) -> str:
     lines = [
         "# What the fault lab found",
         "",
-        f"Written by `make faults` from its own results on {run.date}, at commit {run.commit}, on {machine}.",
+        f"Written by `{run.command}` from its own results on {run.date}, at commit {run.commit}, on {machine}.",
         "How the lab works is in [lab.md](lab.md).",
         "",
         *_figures(run, orders_per_point),

@@ -11,8 +11,8 @@ import click
 
 from lab.crashpoints.campaign import Result, command, draw, list_points, make, make_all
 from lab.crashpoints.trial import OUTCOMES, Trial
-from lab.planted import BUGS
-from lab.planted_durability import BUGS_OF_PROCESSES
+from lab.planted.durability import BUGS_OF_PROCESSES
+from lab.planted.rules import BUGS
 
 
 def main(argv: Sequence[str] | None = None) -> int:

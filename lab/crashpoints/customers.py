@@ -1,6 +1,5 @@
 """Who pays on the small network, and the operator who helps: clients over TLS like everybody."""
 
-import contextlib
 import itertools
 from typing import Any
 
@@ -8,6 +7,7 @@ import grpc
 
 from certs.credentials import customer_credentials, peer_credentials
 from certs.names import bank_name
+from gateway_service.sessions import FIRST_PASSWORD, OPERATOR
 from interbank.refusals import Refused
 from interbank.rpc.channel import open_peer_channel
 from interbank.rpc.status import from_rpc_error
@@ -16,7 +16,6 @@ from lab.crashpoints.site import BANKS, Site, until
 from protos.v1 import bank_pb2, bank_pb2_grpc, gateway_pb2, gateway_pb2_grpc, order_pb2
 
 PASSWORD = "correct horse battery staple"  # noqa: S105  of people who do not exist
-_OPERATOR = ("admin", "1234")
 DEPOSIT = 100_000_000
 """Minor units that the payer has at the beginning."""
 
@@ -42,7 +41,7 @@ class People:
 
     async def settle_in(self) -> None:
         """Open the accounts, register and log in. Raises Refused."""
-        self._operator = await self._login(*_OPERATOR, bank="")
+        self._operator = await self._login(OPERATOR, FIRST_PASSWORD, bank="")
         await until(self.connected)
         for name, bank, cents in (("alice", "NORTH", DEPOSIT), ("bob", "SOUTH", 0), ("fred", "SOUTH", 0)):
             new = bank_pb2.NewAccount(username=name, deposit_minor_units=cents, password=PASSWORD)
@@ -111,10 +110,9 @@ class People:
 
     async def _set_status(self, name: str, status: Any) -> None:
         credentials = peer_credentials(self._site.home.identity(GATEWAY))
-        request = bank_pb2.SetAccountStatusRequest(operator="admin", account=self.accounts[name], status=status)
+        request = bank_pb2.SetAccountStatusRequest(operator=OPERATOR, account=self.accounts[name], status=status)
         async with open_peer_channel(self._site.address_of("SOUTH"), credentials, name=bank_name("SOUTH")) as channel:
-            with contextlib.suppress(grpc.aio.AioRpcError):  # it has that status already
-                await bank_pb2_grpc.BankServiceStub(channel).SetAccountStatus(request, timeout=5.0)
+            await bank_pb2_grpc.BankServiceStub(channel).SetAccountStatus(request, timeout=5.0)
 
     async def _login(self, username: str, password: str, bank: str) -> str:
         request = gateway_pb2.LoginRequest(username=username, password=password, bank=bank)

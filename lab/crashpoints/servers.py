@@ -27,7 +27,7 @@ from interbank.telemetry import start_log
 from lab.crashpoints.points import Points
 from lab.crashpoints.seams import NEWEST_RECORD, NEWEST_TRANSFER, PointedCalls, PointedDatabase, PointedPort
 from lab.passwords import PlainPasswords
-from lab.planting import planted
+from lab.planted.names import planted
 
 GATEWAY = "gateway"
 CURRENCY = "EUR"

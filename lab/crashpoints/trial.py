@@ -22,7 +22,7 @@ _NOT_ACCEPTED = "not accepted"
 _OURS = ("ListBanks", "GetTransfers", "SetAccountStatus")
 """What the tester asks to know how a trial goes."""
 
-PAYEE_CHECK = "CheckPayees"
+_PAYEE_CHECK = "CheckPayees"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ class Tester:
         number = next(self._numbers)
         if trial.outcome == "RETURNED":
             await self._people.freeze_fred_once_confirmed()
-        elif not trial.points or any(PAYEE_CHECK in point for point in trial.points):
+        elif not trial.points or any(_PAYEE_CHECK in point for point in trial.points):
             await self._people.have_bob_forgotten()
         amount = DEPOSIT * 10 + number if trial.outcome == "REFUSED" else number
         return self._people.order("fred" if trial.outcome == "RETURNED" else "bob", amount, f"trial-{number}")

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from lab.planting import planted
+from lab.planted.names import planted
 from lab.powerloss.history import History, carry_out
 from lab.powerloss.plan import Plan, draw
 

@@ -25,7 +25,7 @@ from lab.simulation.loop import Stuck, VirtualLoop
 from lab.simulation.network import Network, Served
 from lab.simulation.nodes import Site, start_bank, start_gateway
 from lab.simulation.plan import BANKS, FRONT, GATEWAY
-from lab.simulation.process import Process, own_tasks
+from lab.simulation.process import Process, own_tasks, wind_up
 from lab.simulation.promises import broken_promises
 from lab.simulation.said import log_to
 from protos.v1 import bank_pb2
@@ -143,14 +143,7 @@ class _World:
     def end(self, loop: VirtualLoop) -> None:
         """Let nothing of it outlive the history."""
         self._ended = True
-        for process in self._processes.values():
-            process.die()
-        left = asyncio.all_tasks(loop)
-        for task in left:
-            task.cancel()
-        if left:
-            loop.run_until_complete(asyncio.wait(left, timeout=1.0))
-        loop.close()
+        wind_up(loop, self._processes.values())
         for disk in self._disks.values():
             disk.forget()
 
@@ -185,16 +178,18 @@ class _World:
         """Before anybody drives anything again: what was told by it before the fault must be on its own disk."""
         wrong = self._history.wrong
         if name != GATEWAY:
-            kept = {row["record_id"]: row["chain_hash"] for row in self._rows(name, "SELECT * FROM records")}
-            lost = [number for number, chain_hash in self._network.told[name].items() if kept.get(number) != chain_hash]
-            if lost:
-                wrong.append(f"{name} has told of {len(lost)} records that it has not, the first is {min(lost)}")
+            wrong += self._forgotten(name)
             return
-        journal = self._rows(name, "SELECT principal, idempotency_key, fingerprint, state FROM transfers")
+        journal = self._rows(name, "SELECT principal, idempotency_key, state FROM transfers")
         states = {((row["principal"], row["idempotency_key"]), row["state"]) for row in journal}
         for wish, (state, _) in self._known:
             if (wish.key, state) not in states:
                 wrong.append(f"{wish.order.idempotency_key} was told {state}, and the journal has lost that")
+
+    def _forgotten(self, bank: str) -> list[str]:
+        kept = {row["record_id"]: row["chain_hash"] for row in self._rows(bank, "SELECT * FROM records")}
+        lost = [number for number, chain_hash in self._network.told[bank].items() if kept.get(number) != chain_hash]
+        return [f"{bank} has told of {len(lost)} records that it has not, the first is {min(lost)}"] if lost else []
 
     def _crashed(self, process: Process) -> None:
         if not self._ended:
@@ -279,11 +274,7 @@ class _World:
         wrong += findings(banks, journal)
         wrong += broken_promises(self._wishes, banks, journal, DEPOSIT * len(CUSTOMERS))
         wrong += self._network.faults
-        for bank, told in self._network.told.items():
-            kept = {row["record_id"]: row["chain_hash"] for row in self._rows(bank, "SELECT * FROM records")}
-            lost = [number for number, chain_hash in told.items() if kept.get(number) != chain_hash]
-            if lost:
-                wrong.append(f"{bank} has told of {len(lost)} records that it has not, the first is {min(lost)}")
+        wrong += [line for bank in BANKS for line in self._forgotten(bank)]
         for wish, told_before in self._known:
             if wish.told[-1] != told_before:
                 wrong.append(f"{wish.order.idempotency_key} was {told_before} before, and is {wish.told[-1]}")

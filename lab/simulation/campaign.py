@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from lab.planting import planted
+from lab.planted.names import planted
 from lab.simulation.history import History, run
 
 _AT_ONCE = 10

@@ -18,7 +18,7 @@ from lab.simulation.loop import Stuck, VirtualLoop
 from lab.simulation.network import Channel, Network
 from lab.simulation.nodes import Site, empty_bank, empty_gateway, start_bank, start_gateway
 from lab.simulation.plan import BANKS, FRONT, GATEWAY, SECOND_GATEWAY, Cut, OldCopy, Plan, draw
-from lab.simulation.process import Process, own_tasks
+from lab.simulation.process import Process, own_tasks, wind_up
 from lab.simulation.promises import broken_promises
 from lab.simulation.said import log_to
 from protos.v1 import bank_pb2, bank_pb2_grpc
@@ -120,15 +120,7 @@ class _World:
     def end(self, loop: VirtualLoop) -> None:
         """Let nothing of it outlive the history."""
         self._ended = True
-        for process in self._processes.values():
-            process.die()
-        left = asyncio.all_tasks(loop)
-        for task in left:
-            task.cancel()
-        if left:
-            # A moment and no more: what waits for what nobody will do is left behind with its loop.
-            loop.run_until_complete(asyncio.wait(left, timeout=1.0))
-        loop.close()
+        wind_up(loop, self._processes.values())
 
     def said(self, text: str, error: BaseException | None) -> None:
         """Somebody of the product logged this."""

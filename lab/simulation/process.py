@@ -2,7 +2,7 @@
 
 import asyncio
 import contextvars
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
 from lab.simulation.loop import VirtualLoop
@@ -73,3 +73,16 @@ def own_tasks(loop: VirtualLoop) -> None:
         return task
 
     loop.set_task_factory(begin)
+
+
+def wind_up(loop: VirtualLoop, processes: Iterable[Process]) -> None:
+    """End the processes and whatever else runs on a loop, and close it."""
+    for process in processes:
+        process.die()
+    left = asyncio.all_tasks(loop)
+    for task in left:
+        task.cancel()
+    if left:
+        # A moment and no more: what waits for what nobody will do is left behind with its loop.
+        loop.run_until_complete(asyncio.wait(left, timeout=1.0))
+    loop.close()

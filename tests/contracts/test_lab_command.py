@@ -24,7 +24,9 @@ def test_a_few_histories_are_told_as_a_table_and_as_json(tmp_path: Path) -> None
 
 
 def run_of(*caught: Caught) -> Run:
-    return Run({"cpu": "a fast one", "cores": 2}, "0123456789ab", "2026-11-23", seeds="1 to 2", caught=caught)
+    return Run(
+        {"cpu": "a fast one", "cores": 2}, "0123456789ab", "2026-11-23", "python -m lab", seeds="1 to 2", caught=caught
+    )
 
 
 def test_the_page_says_what_was_run_and_that_nothing_was_wrong() -> None:
@@ -33,6 +35,7 @@ def test_the_page_says_what_was_run_and_that_nothing_was_wrong() -> None:
     run.seconds["histories"] = 120.0
 
     page = markdown(run, orders_per_point=50)
+    assert "Written by `python -m lab` from its own results" in page
     assert "at commit 0123456789ab, on cpu a fast one, cores 2" in page
     assert "| histories of the simulation, seeds 1 to 2 | 2,000, 1,000 a minute |" in page
     assert "| payments under faults, all together | 30,000 |" in page

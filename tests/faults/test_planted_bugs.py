@@ -4,8 +4,8 @@ import multiprocessing
 
 import pytest
 
-from lab.planted import BUGS
-from lab.planting import planted
+from lab.planted.names import planted
+from lab.planted.rules import BUGS
 from lab.simulation.campaign import histories_to_catch
 from lab.simulation.history import run
 

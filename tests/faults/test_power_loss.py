@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from lab.planted_durability import BUGS_OF_DISKS
+from lab.planted.durability import BUGS_OF_DISKS
 from lab.powerloss.campaign import calls_of, points_to_catch
 from lab.powerloss.files import SECTOR, File, Folder
 from lab.powerloss.history import ORDERS, carry_out

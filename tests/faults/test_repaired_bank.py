@@ -12,7 +12,7 @@ from audit.commands import reconcile, verify
 from interbank.instructions import InstructionKind
 from interbank.orders import Order, fingerprint, transfer_id
 from interbank.storage.sqlite import driver
-from protos.v1 import bank_pb2, order_pb2
+from protos.v1 import bank_pb2, gateway_pb2, order_pb2
 from tests import books
 from tests.disasters import copy_of, lose_journal, put_back, restore
 from tests.faults.conftest import hurt_network
@@ -206,6 +206,32 @@ async def test_a_transfer_taken_up_at_a_start_is_not_debited_before_its_payees_b
     await repaired(world, "NORTH")
     assert await world.until(lambda: alice.in_state("all", "COMPLETED"))
     assert balance(world, "SOUTH", bob.accounts["SOUTH"]) == 200_00
+    agree(world)
+
+
+async def test_an_operator_who_lets_a_suspended_transfer_go_on_does_not_pass_over_its_payees_bank(
+    world: World, customers: tuple[Caller, Caller]
+) -> None:
+    alice, bob = customers
+    world.wire.hold_request(InstructionKind.DEBIT)
+    order = an_order(alice.at("NORTH"), bob.named_at("SOUTH"), 1_00, "suspended")
+    (submitted,) = await alice.submit([order])
+    await world.kill_gateway()
+    await world.stop_bank("SOUTH")
+    with contextlib.closing(driver().connect(world.gateway.path, isolation_level=None)) as journal:
+        journal.execute("UPDATE transfers SET suspended = 'two outcomes contradict each other'")
+    await world.start_gateway()
+    await world.connected("NORTH")
+
+    request = gateway_pb2.ResumeTransferRequest(transfer_id=submitted.transfer.transfer_id)
+    await (await world.operator()).call("AdminService", "ResumeTransfer", request)
+    carol = await world.customer("carol", "NORTH", cents=1_00)
+    await carol.pay(carol.at("NORTH"), alice.named_at("NORTH"), 1_00, "meanwhile")
+    assert world.sql("NORTH", "SELECT count(*) FROM outcomes WHERE idempotency_key = 'suspended'") == [(0,)]
+
+    await world.start_bank("SOUTH")
+    assert await world.until(lambda: alice.in_state("suspended", "COMPLETED"))
+    await world.quiet()
     agree(world)
 
 

@@ -1,4 +1,4 @@
-"""Defects of durability, planted on purpose: an answer too early, a sync left out. Virtual time has no moment between a
+"""Defects of durability: an answer too early, a sync left out. Virtual time has no moment between a
 commit and its sync, so only real processes or disks that forget show them."""
 
 import asyncio
@@ -18,7 +18,7 @@ from interbank.storage import database, groups, sqlite
 from interbank.storage.database import Database
 from interbank.storage.groups import Job, Work
 from interbank.storage.statements import run
-from lab.patches import Patch
+from lab.planted.patches import Patch
 
 T = TypeVar("T")
 

@@ -1,4 +1,4 @@
-"""Defects planted on purpose: a lab that does not find these proves nothing by finding none.
+"""Defects of the rules, and of who keeps them.
 
 Each is what a plausible mistake would make of the rules; histories in virtual time show every one.
 """
@@ -22,7 +22,7 @@ from gateway_service.transfer import State, Transfer
 from interbank.instructions import Evidence, Head, Instruction, InstructionKind, Outcome, OutcomeKind
 from interbank.orders import fingerprint, transfer_id
 from interbank.refusals import Reason
-from lab.patches import Patch
+from lab.planted.patches import Patch
 
 _A_HEAD = Head(1, bytes(32))
 

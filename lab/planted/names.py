@@ -2,9 +2,9 @@
 
 from contextlib import AbstractContextManager
 
-from lab.patches import in_force
-from lab.planted import BUGS
-from lab.planted_durability import BUGS_OF_DISKS, BUGS_OF_PROCESSES
+from lab.planted.durability import BUGS_OF_DISKS, BUGS_OF_PROCESSES
+from lab.planted.patches import in_force
+from lab.planted.rules import BUGS
 
 
 def planted(name: str) -> AbstractContextManager[None]:

@@ -1,0 +1,1 @@
+"""Defects planted on purpose: a lab that does not find these proves nothing by finding none."""
