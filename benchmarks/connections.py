@@ -31,7 +31,8 @@ async def connections(address: str, authority: bytes, count: int) -> AsyncIterat
     credentials = customer_credentials(authority)
     channels = [grpc.aio.secure_channel(address, credentials, options=[_OWN_CONNECTION]) for _ in range(count)]
     try:
-        await asyncio.wait_for(asyncio.gather(*(channel.channel_ready() for channel in channels)), _CONNECTED_WITHIN)
+        async with asyncio.timeout(_CONNECTED_WITHIN):
+            await asyncio.gather(*(channel.channel_ready() for channel in channels))
         yield channels
     finally:
         await asyncio.gather(*(channel.close() for channel in channels))

@@ -4,7 +4,6 @@ While one batch is on its way the next one gathers; when the answer lands all th
 """
 
 import asyncio
-import contextlib
 import enum
 import logging
 import random
@@ -270,9 +269,7 @@ class Link:
 
     async def _idle(self) -> None:
         until = min(self._question_at, self._line.settle_at or self._question_at)
-        self._line.wake.clear()
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._line.wake.wait(), max(0.001, until - self._clock.monotonic()))
+        await self._line.woken(within=max(0.001, until - self._clock.monotonic()))
 
     async def _post(self, port: BankPort, session: bytes, batch: list[Asked]) -> None:
         """Send a batch and take in its answers. Whatever goes wrong, nobody in it is forgotten: to ask again is always
@@ -349,9 +346,7 @@ class Link:
         pause = self._chance.uniform(0, self._pause) if self._pause <= LONGEST_PAUSE else self._pause
         self.next_attempt_us = self._clock.now_us() + int(pause * 1_000_000)
         self._pause = min(self._pause * 2, LONGEST_PAUSE)
-        self._line.wake.clear()
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._line.wake.wait(), pause)
+        await self._line.woken(within=pause)
 
     async def _ask_for_open_debits(self) -> None:
         assert self._port is not None  # noqa: S101  the caller looked

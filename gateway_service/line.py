@@ -1,6 +1,7 @@
 """Who waits for a bank: transfers whose next step is there, and those that were credited and are to be settled."""
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Iterable, Sequence
 
@@ -58,6 +59,13 @@ class Line:
     def settle_at(self) -> float | None:
         """When the first that is to be settled has waited long enough; monotonic seconds."""
         return self._settle_at
+
+    async def woken(self, within: float) -> None:
+        """Wait until somebody joins from now on, for so many seconds at most."""
+        self.wake.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within):
+                await self.wake.wait()
 
     def join(self, underway: Underway) -> None:
         """This transfer's next step is for the bank. Nobody stands in line twice."""

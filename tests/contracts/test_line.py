@@ -28,6 +28,18 @@ def kinds(batch: list[Asked]) -> list[tuple[str, I]]:
     return [(asked.transfer.order.idempotency_key, asked.kind) for asked in batch]
 
 
+@pytest.mark.parametrize("turns", range(4))
+async def test_whoever_is_told_to_stop_at_the_moment_somebody_joins_stops(line: Line, turns: int) -> None:
+    waiting = asyncio.ensure_future(line.woken(within=60))
+    await asyncio.sleep(0)
+    line.join(underway())
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    told = waiting.cancel()  # unless it has ended by now
+    await asyncio.wait([waiting])
+    assert waiting.cancelled() == told
+
+
 async def test_nobody_stands_in_line_twice(line: Line) -> None:
     one = underway()
     for _ in range(3):

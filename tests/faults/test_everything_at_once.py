@@ -75,7 +75,8 @@ async def test_no_cent_is_lost_made_or_moved_twice(world: World, seed: int) -> N
     await disturb(world, chance)
     world.wire.heal()
     await world.connected("NORTH", "SOUTH")
-    await asyncio.wait_for(asyncio.gather(*paying), 30)
+    async with asyncio.timeout(30):
+        await asyncio.gather(*paying)
     await world.quiet()
 
     books.check(world.home)

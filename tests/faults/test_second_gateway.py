@@ -64,7 +64,8 @@ async def test_a_gateway_on_a_copy_of_the_journal_takes_over_and_the_first_is_to
         await drive_to_the_end(world, second, 1)
         await alice.submit([an_order(alice.at("NORTH"), bob.named_at("SOUTH"), 1_00, "asks")])
         with refused(Reason.EPOCH_SUPERSEDED):
-            await asyncio.wait_for(ended, 15)
+            async with asyncio.timeout(15):
+                await ended
 
     for bank, kind_there in (("NORTH", "DEBITED"), ("SOUTH", "CREDITED")):
         rows = world.sql(bank, f"SELECT hex(transfer_id) FROM outcomes WHERE outcome = '{kind_there}'")
@@ -82,7 +83,8 @@ async def test_a_gateway_that_was_superseded_never_fences_again_by_itself(world:
         for order in orders:
             await alice.submit([order])
         with refused(Reason.EPOCH_SUPERSEDED):
-            await asyncio.wait_for(world.gateway.server.ended(), 15)
+            async with asyncio.timeout(15):
+                await world.gateway.server.ended()
         await world.until(lambda: world.link("NORTH").next_attempt_us)
         assert world.sql("NORTH", "SELECT epoch, instance FROM gateway_epoch") == [epoch]
         assert second.server.gateway.fence._epoch == epoch[0]
@@ -96,7 +98,8 @@ async def test_a_superseded_gateway_that_is_started_again_on_purpose_goes_on(wor
     async with second_gateway(world, copy):
         await alice.submit([an_order(alice.at("NORTH"), bob.named_at("SOUTH"), 1_00, "waits")])
         with refused(Reason.EPOCH_SUPERSEDED):
-            await asyncio.wait_for(world.gateway.server.ended(), 15)
+            async with asyncio.timeout(15):
+                await world.gateway.server.ended()
 
     await world.kill_gateway()
     await world.start_gateway()

@@ -118,7 +118,8 @@ async def test_a_watcher_is_told_the_end_that_comes_while_he_is_being_told(world
     credit.release()
     await world.until(lambda: server.gateway.pipeline.find(transfer_id) is None)
 
-    assert (await asyncio.wait_for(anext(watching), 2)).transfer.final
+    async with asyncio.timeout(2):
+        assert (await anext(watching)).transfer.final
 
 
 async def test_noting_that_a_session_is_used_undoes_no_login_beside_it(world: World) -> None:
