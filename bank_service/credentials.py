@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from bank_service.ledger import grant_hash
 from bank_service.settings import BankSettings
@@ -15,7 +15,9 @@ from interbank.orders import check_password
 from interbank.passwords import Passwords
 from interbank.refusals import Reason, Refused
 from interbank.storage.database import Database
+from interbank.storage.statements import Statement
 from interbank.throttle import Throttle
+from interbank.values import value
 
 GRANT_BYTES = 32
 MAX_LIFETIME_SECONDS = 400 * 24 * 3600
@@ -172,18 +174,30 @@ class Credentials:
         return book.now
 
 
-def _credential(connection: Connection, username: str) -> Row | None:  # type: ignore[type-arg]
-    return connection.execute(
-        select(accounts.c.account, accounts.c.currency, credentials.c.password_hash)
-        .select_from(accounts.join(credentials, credentials.c.account == accounts.c.account))
-        .where(accounts.c.username == username, accounts.c.status != "CLOSED")
-    ).first()
+@value
+class _Credential:
+    account: int
+    currency: str
+    password_hash: str
+
+
+_CREDENTIAL = Statement(
+    select(accounts.c.account, accounts.c.currency, credentials.c.password_hash)
+    .select_from(accounts.join(credentials, credentials.c.account == accounts.c.account))
+    .where(accounts.c.username == bindparam("username"), accounts.c.status != "CLOSED")
+)
+_VALID = Statement(
+    select(grants.c.account, grants.c.username, accounts.c.currency)
+    .select_from(grants.join(accounts, accounts.c.account == grants.c.account))
+    .where(grants.c.grant_hash == bindparam("hashed"), grants.c.ended_at.is_(None), grants.c.ends_at > bindparam("now"))
+)
+
+
+def _credential(connection: Connection, username: str) -> _Credential | None:
+    rows = _CREDENTIAL.rows(connection, username=username)
+    return _Credential(*rows[0]) if rows else None
 
 
 def _valid(connection: Connection, grant: bytes, now: int) -> GrantedAccount | None:
-    row = connection.execute(
-        select(grants.c.account, grants.c.username, accounts.c.currency)
-        .select_from(grants.join(accounts, accounts.c.account == grants.c.account))
-        .where(grants.c.grant_hash == grant_hash(grant), grants.c.ended_at.is_(None), grants.c.ends_at > now)
-    ).first()
-    return GrantedAccount(*row) if row else None
+    rows = _VALID.rows(connection, hashed=grant_hash(grant), now=now)
+    return GrantedAccount(*rows[0]) if rows else None

@@ -1,12 +1,13 @@
 """Which gateway a bank lets in: the newest that was ever here, and no older one."""
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from bank_service.tables import gateway_epoch
 from interbank.refusals import Reason, Refused
 from interbank.storage.statements import Statement
 
 _SEEN = Statement(select(gateway_epoch.c.epoch, gateway_epoch.c.instance))
+_TAKE = Statement(update(gateway_epoch).values(epoch=bindparam("newer"), instance=bindparam("holder")))
 
 
 def epoch_of(connection: Connection) -> int:
@@ -24,6 +25,6 @@ def fence(connection: Connection, epoch: int, instance: bytes) -> None:
         return
     newest, holder = seen[0]
     if epoch > newest:
-        connection.execute(update(gateway_epoch).values(epoch=epoch, instance=instance))
+        _TAKE.rows(connection, newer=epoch, holder=instance)
     elif (epoch, instance) != (newest, holder):
         raise Refused(Reason.EPOCH_SUPERSEDED, f"epoch {epoch} is over: a gateway with epoch {newest} was here")

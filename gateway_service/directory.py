@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from gateway_service.banks import Link, LinkStatus
 from gateway_service.fencing import Fence
@@ -16,6 +16,12 @@ from interbank.clock import Clock
 from interbank.currencies import scale
 from interbank.refusals import Reason, Refused
 from interbank.storage.database import Database
+from interbank.storage.statements import Statement
+
+_CURRENCY = Statement(select(banks.c.currency).where(banks.c.bank == bindparam("id")))
+_MOVE = Statement(
+    update(banks).where(banks.c.bank == bindparam("id")).values(address=bindparam("to"), joined_at=bindparam("now"))
+)
 
 _ADDRESS = re.compile(r"(?:[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\]):([0-9]{1,5})", re.ASCII)
 """What is dialled: a name or an IP address and a port, and none of the other things that gRPC takes for a target."""
@@ -154,11 +160,11 @@ class Directory:
 
     def _joined(self, connection: Connection, bank: str, currency: str, address: str, units: int) -> None:
         now = self._clock.now_us()
-        known = connection.execute(select(banks.c.currency).where(banks.c.bank == bank)).scalar()
-        if known is not None and known != currency:
-            raise Refused(Reason.CURRENCY_CHANGED, f"{bank} joined with {known} before, now with {currency}")
-        if known is not None:
-            connection.execute(update(banks).where(banks.c.bank == bank).values(address=address, joined_at=now))
+        known = _CURRENCY.rows(connection, id=bank)
+        if known and known != [(currency,)]:
+            raise Refused(Reason.CURRENCY_CHANGED, f"{bank} joined with {known[0][0]} before, now with {currency}")
+        if known:
+            _MOVE.rows(connection, id=bank, to=address, now=now)
             return
         if connection.execute(select(currencies.c.scale).where(currencies.c.currency == currency)).first() is None:
             connection.execute(insert(currencies).values(currency=currency, scale=units))

@@ -5,11 +5,11 @@ A customer's session rests on grants of his banks; the operator's on his passwor
 
 import base64
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from gateway_service.tables import operator, session_grants, sessions
 from interbank.clock import Clock
@@ -18,6 +18,7 @@ from interbank.passwords import Passwords
 from interbank.refusals import Reason, Refused
 from interbank.rpc.interceptor import Context
 from interbank.storage.database import Database
+from interbank.storage.statements import Statement
 from interbank.throttle import Throttle
 
 OPERATOR = "admin"
@@ -298,16 +299,29 @@ def _hash(token: str) -> bytes:
     return hashlib.sha256(token.encode()).digest()
 
 
+_COLUMNS = tuple(
+    sessions.c[name] for name in ("session_id", "token_hash", "username", "device", "opened_at", "used_at", "ends_at")
+)
+"""The fields of a Session, in their order, but for `access`."""
+
+_BY_TOKEN = Statement(
+    select(*_COLUMNS).where(sessions.c.token_hash == bindparam("token_hash"), sessions.c.ended_at.is_(None))
+)
+_ACCESS = Statement(
+    select(session_grants.c.bank, session_grants.c.account, session_grants.c.access).where(
+        session_grants.c.session_id == bindparam("session_id")
+    )
+)
+
+
 def _load(connection: Connection, token_hash: bytes) -> Session | None:
-    row = connection.execute(
-        select(sessions).where(sessions.c.token_hash == token_hash, sessions.c.ended_at.is_(None))
-    ).first()
-    return _session(connection, row) if row else None
+    rows = _BY_TOKEN.rows(connection, token_hash=token_hash)
+    return _session(connection, rows[0]) if rows else None
 
 
 def _load_all(connection: Connection, username: str) -> list[Session]:
     rows = connection.execute(
-        select(sessions)
+        select(*_COLUMNS)
         .where(sessions.c.username == username, sessions.c.ended_at.is_(None))
         .order_by(sessions.c.opened_at.desc())
     ).all()
@@ -317,16 +331,15 @@ def _load_all(connection: Connection, username: str) -> list[Session]:
 def _load_over(connection: Connection, now: int, idle_since: int) -> list[Session]:
     over = (sessions.c.ends_at <= now) | (sessions.c.used_at <= idle_since)
     granted = sessions.c.session_id.in_(select(session_grants.c.session_id))
-    rows = connection.execute(select(sessions).where(sessions.c.ended_at.is_(None), over, granted).limit(1000)).all()
+    held = select(*_COLUMNS).where(sessions.c.ended_at.is_(None), over, granted).limit(1000)
+    rows = connection.execute(held).all()
     return [_session(connection, row) for row in rows]
 
 
-def _session(connection: Connection, row: Any) -> Session:
-    granted = connection.execute(select(session_grants).where(session_grants.c.session_id == row.session_id))
-    access = {grant.bank: Access(grant.account, grant.access) for grant in granted}
-    return Session(
-        row.session_id, row.token_hash, row.username, row.device, row.opened_at, row.used_at, row.ends_at, access
-    )
+def _session(connection: Connection, row: Sequence[Any]) -> Session:
+    """The session of a row of `_COLUMNS`."""
+    access = {bank: Access(account, grant) for bank, account, grant in _ACCESS.rows(connection, session_id=row[0])}
+    return Session(*(*row, access))
 
 
 def _write_access(connection: Connection, session_id: str, bank: str, granted: Access) -> None:

@@ -59,13 +59,14 @@ def carry_out(plan: Plan | None, seed: int = 0) -> History:
     contents, customers = _contents()
     loop = VirtualLoop()
     own_tasks(loop)
-    loop.set_exception_handler(lambda _loop, _context: None)
     world = _World(history, plan.seed if plan else seed, contents, customers)
     try:
         with log_to(world.said):
             loop.run_until_complete(world.live())
     except Stuck:
         history.wrong.append("somebody waits for what nobody will ever do")
+    except Exception as error:
+        history.wrong.append(f"{type(error).__name__}: {error}")
     finally:
         world.end(loop)
     return history

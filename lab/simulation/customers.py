@@ -54,17 +54,19 @@ class People:
     """Everybody who pays. `gateway` is the name under which they look for it."""
 
     def __init__(self, network: Network, trace: Trace, chance: random.Random, gateway: str) -> None:
-        self.gateway = gateway
+        self._gateway = gateway
         self._network = network
         self._trace = trace
         self._chance = chance
+        self._stubs: dict[Any, Any] = {}
 
     async def call(self, stub: Any, method: str, request: Any, customer: Customer | None = None) -> Any:
         """Any rpc of the gateway. Raises Refused."""
-        channel: Any = Channel(self._network, None, self.gateway)
         metadata = (("authorization", f"Bearer {customer.token}"),) if customer else ()
+        if stub not in self._stubs:
+            self._stubs[stub] = stub(Channel(self._network, None, self._gateway))
         try:
-            return await getattr(stub(channel), method)(request, timeout=12.0, metadata=metadata)
+            return await getattr(self._stubs[stub], method)(request, timeout=12.0, metadata=metadata)
         except AioRpcError as error:
             raise from_rpc_error(error) from None
 

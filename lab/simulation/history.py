@@ -60,7 +60,6 @@ def carry_out(plan: Plan) -> History:
     disks, customers = founded()
     loop = VirtualLoop()
     own_tasks(loop)
-    loop.set_exception_handler(lambda _loop, _context: None)
     history = History(plan)
     world = _World(plan, history, {name: disk.copy() for name, disk in disks.items()}, customers)
     try:
@@ -68,6 +67,8 @@ def carry_out(plan: Plan) -> History:
             loop.run_until_complete(world.live())
     except Stuck:
         history.wrong.append("somebody waits for what nobody will ever do")
+    except Exception as error:
+        history.wrong.append(f"{type(error).__name__}: {error}")
     finally:
         world.end(loop)
     return history

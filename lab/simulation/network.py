@@ -18,7 +18,6 @@ from interbank.telemetry import REQUEST_ID_KEY, request_id
 from lab.simulation.process import Process, Trace
 
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
-_TOO_LATE = grpc.StatusCode.DEADLINE_EXCEEDED
 CUSTOMER = "customer"
 LOCAL = 0.0005
 """Seconds that a message takes in fine weather."""
@@ -77,7 +76,7 @@ class Network:
         target = self.known_as.get(target, target)
         found = self._served.get(target)
         cuts = self.weather.cuts
-        return found is not None and found[0].alive and not ({(source, target), (target, source)} & cuts)
+        return found is not None and found[0].alive and (source, target) not in cuts and (target, source) not in cuts
 
     async def call(
         self, source: Process | None, target: str, path: str, payload: bytes, seconds: float, metadata: dict[str, str]
@@ -89,7 +88,7 @@ class Network:
         loop = asyncio.get_running_loop()
         reply: asyncio.Future[bytes] = loop.create_future()
         self._send(name, target, path, payload, metadata, reply)
-        overdue = loop.call_later(seconds, _tell, reply, failure(_TOO_LATE, "Deadline Exceeded"))
+        overdue = loop.call_later(seconds, _overdue, reply)
         try:
             return await reply
         finally:
@@ -180,6 +179,10 @@ def _tell(reply: "asyncio.Future[bytes]", result: bytes | AioRpcError) -> None:
         reply.set_exception(result)
     else:
         reply.set_result(result)
+
+
+def _overdue(reply: "asyncio.Future[bytes]") -> None:
+    _tell(reply, failure(grpc.StatusCode.DEADLINE_EXCEEDED, "Deadline Exceeded"))
 
 
 def failure(code: grpc.StatusCode, details: str, trailing: Metadata | None = None) -> AioRpcError:
