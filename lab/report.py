@@ -74,6 +74,7 @@ def _figures(run: Run, orders_per_point: int) -> Iterator[str]:
     yield f"| histories of the simulation, seeds {run.seeds} | {histories.histories:,}, {rate:,.0f} a minute |"
     yield f"| of which ended wrong | {len(histories.failed)} |"
     yield f"| processes that died in them, banks repaired | {histories.deaths:,}, {histories.repairs:,} |"
+    yield f"| orders in them, statements read after an answer | {histories.payments:,}, {histories.looks:,} |"
     yield f"| slowest until all was final, virtual seconds after the last fault | {histories.slowest:.1f} |"
     named = ", ".join(f"{outcome} {count}" for outcome, count in run.points.items())
     yield f"| crash points of real processes ({named}) | {crashes.singles:,} singles, {crashes.pairs:,} pairs |"

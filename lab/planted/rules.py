@@ -14,7 +14,7 @@ import gateway_service.bank_port as bank_port
 import gateway_service.pipeline as pipeline
 import gateway_service.repair as repair
 import gateway_service.transfer as transfer
-from bank_service import restoration
+from bank_service import queries, restoration
 from bank_service.books import CLEARING, Book, Decision
 from bank_service.standing import Standing
 from gateway_service.bank_port import Unknown
@@ -267,6 +267,21 @@ def _repair_from_nobody_else() -> list[Patch]:
             (repair, "heads_in_journal", heads)]  # fmt: skip
 
 
+def _statement_lags() -> list[Patch]:
+    right = queries.statement
+    return [(queries, "statement", lambda *about, **page: right(*about, **page)[1:])]
+
+
+def _never_forgotten() -> list[Patch]:
+    right = pipeline.Pipeline._saved
+
+    def saved(self: Any, underways: Sequence[Any], saved: Sequence[Transfer]) -> None:
+        right(self, underways, saved)
+        self._underway.update((underway.transfer.transfer_id, underway) for underway in underways)
+
+    return [(pipeline.Pipeline, "_saved", saved)]
+
+
 BUGS: dict[str, Callable[[], list[Patch]]] = {
     "refund on timeout": _refund_on_timeout,
     "a debit that is not answered counts as refused": _post(
@@ -300,6 +315,8 @@ BUGS: dict[str, Callable[[], list[Patch]]] = {
     "money is returned without an entry": _return_without_entry,
     "no funds check": _no_funds_check,
     "a skipped leg": _skipped_leg,
+    "a statement lags behind": _statement_lags,
+    "what is final is never forgotten": _never_forgotten,
     "heads are not compared": _head_not_compared,
     "a repair that writes nothing": _repair_writes_nothing,
     "a repair that asks nobody": _repair_from_nobody_else,

@@ -19,6 +19,7 @@ class Campaign:
 
     histories: int = 0
     payments: int = 0
+    looks: int = 0
     deaths: int = 0
     repairs: int = 0
     slowest: float = 0.0
@@ -31,6 +32,7 @@ class Campaign:
         plan = history.plan
         self.histories += 1
         self.payments += len(history.wishes)
+        self.looks += sum(wish.read is not None for wish in history.wishes)
         self.deaths += history.deaths
         self.repairs += history.repairs
         self.slowest = max(self.slowest, history.healed_after)
@@ -59,6 +61,7 @@ class Campaign:
         """Add what another one counted."""
         self.histories += other.histories
         self.payments += other.payments
+        self.looks += other.looks
         self.deaths += other.deaths
         self.repairs += other.repairs
         self.slowest = max(self.slowest, other.slowest)
@@ -69,7 +72,8 @@ class Campaign:
     def lines(self, seconds: float) -> Iterator[str]:
         """A table for people; for each seed that failed the command that replays it."""
         rate = self.histories / max(seconds, 0.001) * 60
-        yield f"{self.histories:,} histories in {seconds:.0f} s, {rate:,.0f} a minute; {self.payments:,} orders"
+        yield f"{self.histories:,} histories in {seconds:.0f} s, {rate:,.0f} a minute"
+        yield f"orders {self.payments:,}, statements read after an answer {self.looks:,}"
         yield f"deaths {self.deaths:,}, banks repaired {self.repairs:,}, slowest to become final {self.slowest:.1f} s"
         for title, counted in (("in how many", self.faults), ("orders told", self.ends)):
             yield f"{title:<12} " + ", ".join(f"{name} {count:,}" for name, count in sorted(counted.items()))

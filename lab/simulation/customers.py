@@ -20,6 +20,9 @@ PASSWORD = "correct horse battery staple"  # noqa: S105  of people who do not ex
 DEPOSIT = 1_000_00
 """Minor units that every customer has at the beginning."""
 
+LOOKS = 0.2
+"""How often somebody who was told how his payment ended looks at his statement."""
+
 _STATES = {value: name.removeprefix("TRANSFER_STATE_") for name, value in order_pb2.TransferState.items()}
 
 
@@ -36,13 +39,15 @@ class Customer:
 @dataclass
 class Wish:
     """One order of one customer, and everything that he was told of it: (state, reason) of every answer that was final,
-    `refused` if it was not accepted for good."""
+    `refused` if it was not accepted for good, and `read`, if he looked after the answer, the kinds of movement that his
+    statement showed for it."""
 
     payer: Customer
     order: order_pb2.Order
     patient: bool
     told: list[tuple[str, str]] = field(default_factory=list)
     refused: str = ""
+    read: list[str] | None = None
 
     @property
     def key(self) -> tuple[str, str]:
@@ -101,6 +106,8 @@ class People:
                     self._trace(wish.payer.name, f"{wish.order.idempotency_key} is told {wish.told[-1][0]}")
                     if len(wish.told) > 1:
                         return
+                    if self._chance.random() < LOOKS:
+                        wish.read = await self._look(wish.payer, shown.transfer_id)
             await asyncio.sleep(self._chance.uniform(0.2, 2.0))
 
     async def _ask(self, wish: Wish) -> order_pb2.Transfer:
@@ -115,6 +122,15 @@ class People:
             answer = await self.call(gateway_pb2_grpc.PaymentServiceStub, "Transfer", order, wish.payer)
         shown: order_pb2.Transfer = answer.transfer
         return shown
+
+    async def _look(self, payer: Customer, transfer_id: bytes) -> list[str] | None:
+        """The kinds of movement in his statement, newest first, that belong to a transfer; None if he cannot see it."""
+        request = gateway_pb2.GetMyStatementRequest(bank=payer.bank, page_size=200)
+        try:
+            answer = await self.call(gateway_pb2_grpc.AccountServiceStub, "GetMyStatement", request, payer)
+        except Refused:
+            return None
+        return [line.kind for line in answer.lines if line.transfer_id == transfer_id]
 
     def _for_good(self, wish: Wish, refused: Refused) -> bool:
         again = refused.reason.try_again or refused.reason.kind in (Kind.UNAUTHENTICATED, Kind.UNKNOWN, Kind.BROKEN)

@@ -256,7 +256,7 @@ class _World:
         if not all(task.done() for task in asking):
             return False
         gateway = self._processes[self._last_gateway].gateway
-        if gateway is None or not all(map(connected, gateway.directory.links.values())):
+        if gateway is None or not all(map(connected, gateway.directory.links.values())) or self._remembered():
             return False
         journal = self._rows(self._last_gateway)("SELECT count(*) AS n FROM transfers WHERE finished_at IS NULL")
         return journal[0]["n"] == 0 and all(
@@ -267,7 +267,16 @@ class _World:
         waiting = sum(not task.done() for task in asking)
         states = self._rows(self._last_gateway)("SELECT state, suspended FROM transfers WHERE finished_at IS NULL")
         found = [f"not final {HEALED_WITHIN:.0f} s after the last fault: {waiting} customers wait"]
-        return found + [f"{row['state']} {row['suspended']}" for row in states]
+        found += [f"{row['state']} {row['suspended']}" for row in states]
+        return found + [f"the gateway's memory holds {number} transfers" for number in self._remembered()]
+
+    def _remembered(self) -> list[int]:
+        """How many transfers the gateway has under way in its memory, and how many wait for each bank, if any do."""
+        gateway = self._processes[self._last_gateway].gateway
+        if gateway is None:
+            return []
+        counts = [len(gateway.pipeline.underway()), *(link.waiting for link in gateway.directory.links.values())]
+        return [count for count in counts if count]
 
     @property
     def _last_gateway(self) -> str:
@@ -288,6 +297,9 @@ class _World:
         banks = {bank: read_bank(self._rows(bank)) for bank in BANKS}
         journal = read_journal(self._rows(self._last_gateway))
         history.wrong += findings(banks, journal, journal_whole=self._plan.journal_whole)
+        if self._plan.old_copies:
+            for wish in history.wishes:
+                wish.read = None  # a bank that has just been restored shows what it has until it is found out
         deposits, whole = DEPOSIT * len(CUSTOMERS), self._plan.journal_whole
         history.wrong += broken_promises(
             history.wishes, banks, journal, deposits, journal_whole=whole, repeated=self._network.repeated

@@ -6,6 +6,14 @@ from collections.abc import Iterator, Sequence
 from lab.books import CLEARING, RECOVERY, BankBooks, Row
 from lab.simulation.customers import Wish
 
+_SHOWN = {
+    "COMPLETED": (["DEBITED"], ["BOOKED"]),
+    "RETURNED": (["RETURNED", "DEBITED"],),
+    "REFUSED": ([],),
+    "CANCELLED": ([],),
+}
+"""What the payer's statement shows, newest first, to whoever was told how his payment ended."""
+
 
 def broken_promises(
     wishes: list[Wish],
@@ -63,6 +71,8 @@ def _as_told(
             yield f"{name}: was told {sorted(states)}"
         if wish.told and wish.refused and (journal_whole or wish.refused != "IDEMPOTENCY_KEY_REUSED"):
             yield f"{name}: was told {wish.told[0][0]}, and then that it is not accepted ({wish.refused})"
+        if states and wish.read is not None and wish.read not in _SHOWN[wish.told[0][0]]:
+            yield f"{name}: was told {wish.told[0][0]}, and read {wish.read} in the statement afterwards"
         paid = _paid(wish, banks)
         if "COMPLETED" in states and paid != 1:
             yield f"{name}: was told COMPLETED, and paid {paid} times"
