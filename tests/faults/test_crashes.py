@@ -143,6 +143,28 @@ async def test_what_was_final_before_a_crash_is_the_same_after_it(world: World) 
     assert world.gateway.resumed == 0
 
 
+async def test_what_is_final_is_never_asked_for_again(world: World) -> None:
+    alice, bob = await two_customers(world)
+    payer, payee = alice.at("NORTH"), bob.named_at("SOUTH")
+    ended = [await alice.pay(payer, payee, cents, f"k-{cents}") for cents in (1_00, 100_00)]
+    await world.quiet()
+    told = world.log.tell()
+
+    await crash_and_come_back(world)
+    for bank in ("NORTH", "SOUTH"):
+        await world.stop_bank(bank)
+        await world.start_bank(bank)
+    await world.connected("NORTH", "SOUTH")
+    await alice.pay(payer, payee, 2_00, "another")
+    await world.quiet()
+
+    log = world.log.getvalue()
+    for answer in ended:
+        name = answer.transfer.transfer_id.hex()[:8]
+        assert name in log[:told]
+        assert name not in log[told:]
+
+
 async def test_a_gateway_that_stops_in_an_orderly_way_loses_nothing_either(world: World) -> None:
     alice, bob = await two_customers(world)
     orders = [an_order(alice.at("NORTH"), bob.named_at("SOUTH"), 1, f"stop-{n}") for n in range(200)]
