@@ -13,10 +13,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+from sqlalchemy.exc import DBAPIError
+
 from interbank.refusals import Reason, Refused
 from interbank.storage.engine import open_engine
 from interbank.storage.groups import Job, Work, commit
-from interbank.storage.sqlite import driver, has_wal_reset_bug
+from interbank.storage.sqlite import Trouble, driver, has_wal_reset_bug, trouble
 
 T = TypeVar("T")
 
@@ -46,8 +48,8 @@ class Database(Protocol):
 class ThreadedDatabase:
     """A Database on one SQLite file, with one writing thread that owns the only writing connection.
 
-    `broken` is called, from the writing thread, when the disk or the file fails: what was committed is unknown then,
-    and the process must stop and read the disk again rather than go on (no second fsync can be believed).
+    `broken` is called, from the thread that meets it, when the disk or the file fails: what was committed is unknown
+    then, and the process must stop and read the disk again rather than go on (no second fsync can be believed).
     """
 
     def __init__(self, path: Path, *, broken: Callable[[Exception], None], readers: int = 2) -> None:
@@ -85,8 +87,13 @@ class ThreadedDatabase:
         connection = getattr(self._local, "connection", None)
         if connection is None:
             connection = self._local.connection = self._reader_engine.connect()
-        with connection.begin():
-            return work(connection)
+        try:
+            with connection.begin():
+                return work(connection)
+        except DBAPIError as error:
+            if trouble(error.orig) is Trouble.BROKEN:
+                self._broken(error)
+            raise
 
     def _write_groups(self) -> None:
         with self._writer_engine.connect() as connection:

@@ -376,8 +376,11 @@ def overwrite(path: Path, *, page: int, pages: int) -> None:
     path.write_bytes(raw)
 
 
-async def test_a_database_that_was_damaged_under_way_stops_the_process(path: Path) -> None:
-    """A second look at a disk that failed once proves nothing, so nothing more is written by this process."""
+@pytest.mark.parametrize("who", ["write", "read"])
+async def test_a_database_that_was_damaged_under_way_stops_the_process(path: Path, who: str) -> None:
+    """A second look at a disk that failed once proves nothing, so nothing more is written by this process; nor is
+    anybody told what it read."""
+    statement = {"write": "UPDATE notes SET text = 'y'", "read": "SELECT sum(length(text)) FROM notes"}[who]
     with contextlib.closing(SQLITE.connect(str(path))) as connection:
         connection.executemany("INSERT INTO notes VALUES (?, ?)", [(n, "x" * 900) for n in range(500)])
         connection.commit()
@@ -386,7 +389,7 @@ async def test_a_database_that_was_damaged_under_way_stops_the_process(path: Pat
     database = ThreadedDatabase(path, broken=broken.append)
     try:
         with pytest.raises(DBAPIError):
-            await database.write(lambda c: c.exec_driver_sql("UPDATE notes SET text = 'y'").rowcount)
+            await getattr(database, who)(lambda c: c.exec_driver_sql(statement).rowcount)
     finally:
         database.close()
     assert broken
