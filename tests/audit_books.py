@@ -4,20 +4,15 @@ An honest builder, and a third writing of the hashes: it shares no code with the
 """
 
 import contextlib
-import functools
 import hashlib
 import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
-from sqlalchemy import create_engine
-
-import bank_service.tables
-import bank_service.views
-import gateway_service.tables
-import gateway_service.views
+from bank_service.schema import SCHEMA as BANK_SCHEMA
+from gateway_service.schema import SCHEMA as GATEWAY_SCHEMA
+from tests.databases import make_database
 
 CASH, CLEARING = -1, -2
 START = 1_795_000_000_000_000  # microseconds; an afternoon in November 2026
@@ -41,27 +36,6 @@ def identity(principal: str, order: Order, purpose: str = "transfer") -> tuple[b
     fingerprint = hashlib.sha256(canonical("interbank/order/v1", purpose, *order)).digest()
     named = canonical("interbank/transfer/v1", principal, order[8], fingerprint)
     return hashlib.sha256(named).digest()[:16], fingerprint
-
-
-def create_database(path: Path, service: ModuleType) -> None:
-    """An empty database on a service's schema, with its views and triggers, as its migrations leave it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(_empty_database(service))
-
-
-@functools.cache
-def _empty_database(service: ModuleType) -> bytes:
-    engine = create_engine("sqlite://")
-    with engine.begin() as connection:
-        service.tables.metadata.create_all(connection)
-        connection.exec_driver_sql("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)")
-        connection.exec_driver_sql("INSERT INTO alembic_version VALUES (?)", (service.tables.SCHEMA_REVISION,))
-        for statement in (service.views.TRIGGERS | service.views.VIEWS).values():
-            connection.exec_driver_sql(statement)
-        connection.commit()
-        content: bytes = connection.connection.dbapi_connection.serialize()
-    engine.dispose()
-    return content
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -104,7 +78,7 @@ class Bank:
     """One bank's database, written as a bank writes it."""
 
     def __init__(self, path: Path, bank: str, currency: str = "EUR") -> None:
-        create_database(path, bank_service)
+        make_database(path, BANK_SCHEMA)
         self.path, self.name, self.currency = path, bank, currency
         self.head: Head = (0, b"")
         self.entry_id = 0
@@ -222,7 +196,7 @@ class Network:
     def __init__(self, home: Path, banks: Sequence[str] = ("NORTH", "SOUTH")) -> None:
         self.home = home
         self.gateway_path = home / "gateway" / "gateway.db"
-        create_database(self.gateway_path, gateway_service)
+        make_database(self.gateway_path, GATEWAY_SCHEMA)
         self.db = connect(self.gateway_path)
         self.db.execute("INSERT INTO about VALUES (1, ?, 1, 0)", (START,))
         self.db.execute("INSERT OR IGNORE INTO currencies VALUES ('EUR', 100)")

@@ -5,25 +5,19 @@ Stories that need SIGKILL start real processes instead; everything else tells it
 
 import asyncio
 import contextlib
-import functools
 import inspect
 import io
 import os
 import queue
 import random
-import tempfile
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import grpc
-from sqlalchemy import MetaData, create_engine
 
-import bank_service.tables
-import bank_service.views
-import gateway_service.tables
-import gateway_service.views
+from bank_service.schema import SCHEMA as BANK_SCHEMA
 from bank_service.server import BankServer
 from bank_service.settings import BankSettings
 from certs.authority import Pair, create_authority, issue
@@ -31,6 +25,7 @@ from certs.credentials import Credentials, customer_credentials, peer_credential
 from certs.names import bank_name, gateway_names
 from gateway_service.bank_port import GrpcBankPort
 from gateway_service.banks import LinkStatus
+from gateway_service.schema import SCHEMA as GATEWAY_SCHEMA
 from gateway_service.server import Connect, GatewayServer
 from interbank.clock import Clock, SystemClock
 from interbank.instruction_log import InstructionLog
@@ -42,32 +37,10 @@ from interbank.storage.database import ThreadedDatabase
 from interbank.storage.sqlite import driver
 from interbank.surroundings import Surroundings
 from protos.v1 import bank_pb2, gateway_pb2, gateway_pb2_grpc, money_pb2, order_pb2
+from tests.databases import make_database
 from tests.wire import Wire
 
 PASSWORD = "correct horse battery staple"
-
-
-def make_database(
-    path: Path, metadata: MetaData, views: dict[str, str], triggers: dict[str, str], revision: str
-) -> None:
-    """A database at the newest schema, quicker than by migrations (a test holds the two equal)."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(_empty_database(metadata, (*triggers.values(), *views.values()), revision))
-
-
-@functools.cache
-def _empty_database(metadata: MetaData, statements: tuple[str, ...], revision: str) -> bytes:
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "empty.db"
-        engine = create_engine(f"sqlite:///{path}", module=driver())
-        with engine.begin() as connection:
-            metadata.create_all(connection)
-            connection.exec_driver_sql("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)")
-            connection.exec_driver_sql(f"INSERT INTO alembic_version VALUES ('{revision}')")
-            for sql in statements:
-                connection.exec_driver_sql(sql)
-        engine.dispose()
-        return path.read_bytes()
 
 
 @dataclass
@@ -148,8 +121,7 @@ class World:
     async def start_gateway(self, *, listen_banks: str = "localhost:0") -> None:
         path = self.home / "gateway" / "gateway.db"
         if not path.exists():
-            tables, views = gateway_service.tables, gateway_service.views
-            make_database(path, tables.metadata, views.VIEWS, views.TRIGGERS, tables.SCHEMA_REVISION)
+            make_database(path, GATEWAY_SCHEMA)
         self.gateway = await self.run_gateway(path, self.banks_port or listen_banks)
         self.banks_port = self.gateway.banks
         self.channel = self.open_channel(self.gateway.address)
@@ -180,8 +152,7 @@ class World:
         folder = self.home / "banks" / bank
         path = folder / "bank.db"
         if not path.exists():
-            tables, views = bank_service.tables, bank_service.views
-            make_database(path, tables.metadata, views.VIEWS, views.TRIGGERS, tables.SCHEMA_REVISION)
+            make_database(path, BANK_SCHEMA)
         identity = self.bank_identity(bank)
         around = self._around(path, bank)
         settings = BankSettings(

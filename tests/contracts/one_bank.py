@@ -8,13 +8,12 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, update
 
-import bank_service.tables
-import bank_service.views
 from bank_service.account_acts import AccountActs, NewAccount
 from bank_service.credentials import Credentials
 from bank_service.ledger import grant_hash
 from bank_service.operations import Bank
 from bank_service.repair import Repair
+from bank_service.schema import SCHEMA
 from bank_service.settings import BankSettings
 from bank_service.standing import Standing
 from bank_service.tables import grants
@@ -22,8 +21,8 @@ from interbank.instructions import Head, Instruction, Outcome
 from interbank.passwords import BcryptPasswords, Passwords
 from interbank.storage.database import ThreadedDatabase
 from interbank.storage.sqlite import driver
+from tests.databases import make_database
 from tests.instructing import HOUR, NOW, grant_of
-from tests.world import make_database
 
 INSTANCE = b"i" * 16
 """The process of the gateway that asks."""
@@ -56,8 +55,7 @@ class OneBank:
         self.passwords = passwords or BcryptPasswords(cost=4)
         self.session = b""
         if not path.exists():
-            tables, views = bank_service.tables, bank_service.views
-            make_database(path, tables.metadata, views.VIEWS, views.TRIGGERS, tables.SCHEMA_REVISION)
+            make_database(path, SCHEMA)
         self.database = ThreadedDatabase(path, broken=self.broken.append)
         standing = Standing()
         self.bank = Bank(self.settings, self.database, self.clock, os.urandom, standing)

@@ -11,14 +11,15 @@ from pathlib import Path
 
 import pytest
 
-import bank_service
 from audit import files
 from audit.__main__ import main
 from audit.commands import reconcile, verify
 from audit.files import CannotAudit, opened
+from bank_service.schema import SCHEMA
 from clients.backup import back_up
 from clients.launcher.home import Home
-from tests.audit_books import Network, create_database, edited, small_network
+from tests.audit_books import Network, edited, small_network
+from tests.databases import make_database
 
 Listing = dict[str, tuple[int, int, bytes]]
 
@@ -165,7 +166,7 @@ def test_files_that_are_not_the_networks_are_named_and_left_alone(network: Netwo
 
 
 def test_a_bank_that_never_started_holds_no_books_and_is_named(network: Network) -> None:
-    create_database(network.home / "banks/EAST/bank.db", bank_service)
+    make_database(network.home / "banks/EAST/bank.db", SCHEMA)
 
     report = verify([network.home])
 

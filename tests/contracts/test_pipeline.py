@@ -10,14 +10,13 @@ from typing import Any
 
 import pytest
 
-import gateway_service.tables
-import gateway_service.views
 from gateway_service.bank_port import OpenDebit
 from gateway_service.banks import Link
 from gateway_service.directory import Directory
 from gateway_service.fencing import Fence
 from gateway_service.pipeline import Pipeline
 from gateway_service.repair import Repair
+from gateway_service.schema import SCHEMA
 from gateway_service.storage import find_by_ids
 from gateway_service.transfer import State, Transfer, give_up
 from gateway_service.underway import Underway
@@ -26,8 +25,8 @@ from interbank.instructions import OutcomeKind as O
 from interbank.orders import Order, fingerprint, transfer_id
 from interbank.storage.database import ThreadedDatabase
 from tests.contracts.one_bank import Watch
+from tests.databases import make_database
 from tests.instructing import NOW, ORDER, evidence
-from tests.world import make_database
 
 
 def a_transfer(order: Order = ORDER, **fields: Any) -> Transfer:
@@ -40,8 +39,7 @@ def a_transfer(order: Order = ORDER, **fields: Any) -> Transfer:
 @pytest.fixture
 async def journal(tmp_path: Path) -> AsyncIterator[ThreadedDatabase]:
     path = tmp_path / "gateway.db"
-    tables, views = gateway_service.tables, gateway_service.views
-    make_database(path, tables.metadata, views.VIEWS, views.TRIGGERS, tables.SCHEMA_REVISION)
+    make_database(path, SCHEMA)
     database = ThreadedDatabase(path, broken=lambda _: None)
     yield database
     database.close()

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-import gateway_service
 from clients.cli.options import Context
 from clients.cli.output import Ended
 from clients.launcher.certificates import provide_certificates
@@ -18,8 +17,9 @@ from clients.launcher.network_file import read_network, write_network
 from clients.launcher.ports import choose_block
 from clients.launcher.up import bring_up
 from clients.launcher.wishes import Wish
+from gateway_service.schema import SCHEMA
 from interbank.refusals import Reason, Refused
-from tests.audit_books import create_database
+from tests.databases import make_database
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104
 
@@ -32,7 +32,7 @@ def home(tmp_path: Path) -> Home:
     provide_certificates(home, network)
     home.create(("NORTH",))
     write_network(home.network_file, network)
-    create_database(home.gateway.database, gateway_service)
+    make_database(home.gateway.database, SCHEMA)
     set_password(home, changed_at=None)
     return home
 
