@@ -28,8 +28,8 @@ demo-pkdd99: compile  # 6,471 real orders through 14 banks
 run: compile  # a network that runs on: three banks; interbank down stops it
 	@$(BIN)/interbank up --detach
 
-test: .venv/.development  # every promise, tested
-	@$(BIN)/pytest
+test: .venv/.development  # every promise, tested, on all cores; a file's tests stay together and share what they set up
+	@$(BIN)/pytest -n auto --dist loadfile
 
 faults: .venv/.development  # the fault lab's campaign, for hours; writes docs/faults.md. HISTORIES=1000 for less
 	@$(BIN)/python -m lab --report docs/faults.md $(addprefix --histories ,$(HISTORIES))
