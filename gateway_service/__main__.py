@@ -37,7 +37,8 @@ async def _serve(arguments: argparse.Namespace) -> None:
     chance = random.Random()  # noqa: S311  spreads retries, guards nothing
     clock = SystemClock()
     around = Surroundings(database, clock, passwords, os.urandom, chance, InstructionLog("gateway", clock))
-    server = GatewayServer(identity, around, idle_limit_days=arguments.idle_limit_days)
+    members = [bank for bank in arguments.members.split(",") if bank]
+    server = GatewayServer(identity, around, idle_limit_days=arguments.idle_limit_days, members=members)
     listening = await server.start(arguments.listen_customers, arguments.listen_banks)
     lock.announce({"name": "gateway", "customers": listening.customers, "banks": listening.banks})
 
@@ -61,6 +62,9 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--listen-customers", required=True, metavar="HOST:PORT", help="port 0 takes a free one")
     parser.add_argument("--listen-banks", required=True, metavar="HOST:PORT", help="port 0 takes a free one")
     parser.add_argument("--idle-limit-days", type=int, default=30, metavar="N", help="a session unused so long ends")
+    parser.add_argument(
+        "--members", default="", metavar="BANK,BANK", help="the network's banks; a repair waits for each of them"
+    )
     return parser.parse_args(argv)
 
 

@@ -115,6 +115,11 @@ class Link:
     def _lost(self) -> bool:
         return self._status is LinkStatus.CONNECTED and not (self._port and self._port.reachable)
 
+    @property
+    def compared(self) -> bool:
+        """Whether the bank's head was compared with all that other banks are known to have seen of it."""
+        return self._claims == self._fence.claims_about(self.bank)
+
     def notice(self) -> None:
         """Look whether the connection still stands; without one the bank is down and is tried again."""
         if self._lost:
@@ -256,7 +261,7 @@ class Link:
             await self._line.gather(self._listener.moving)
             if self._session is None or self._port is None:
                 return  # lost, or moved, meanwhile
-            if self._fence.claims_about(self.bank) != self._claims:
+            if not self.compared:
                 return  # another bank has joined and says what it saw: heads are compared anew, before anything else
             if self._clock.monotonic() >= self._question_at:
                 await self._ask_for_open_debits()

@@ -1,7 +1,7 @@
 """The gateway behind its listeners: what it is handed, what it is made of, what runs."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from sqlalchemy import Connection, insert, select
 
@@ -28,10 +28,17 @@ Connect = Callable[[str, str], BankPort]
 
 class Gateway:
     """Sessions, directory, journal and pipeline, and the servicers that speak for them. `superseded` is called when a
-    bank says that a newer gateway was there: this one must stop."""
+    bank says that a newer gateway was there: this one must stop. `members` are the banks that the network is known to
+    have, whatever became of the journal."""
 
     def __init__(
-        self, around: Surroundings, connect: Connect, superseded: Callable[[str], None], *, idle_limit_days: int
+        self,
+        around: Surroundings,
+        connect: Connect,
+        superseded: Callable[[str], None],
+        *,
+        idle_limit_days: int,
+        members: Collection[str] = (),
     ) -> None:
         self._around = around
         self._connect = connect
@@ -39,7 +46,7 @@ class Gateway:
         self.fence = Fence(database, around.entropy(16), superseded)
         self.pipeline = Pipeline(database, lambda: self.directory, self.fence, clock)
         self._repair = Repair(
-            database, self.fence, lambda: self.directory.links, self.pipeline.underway, around.entropy
+            database, self.fence, lambda: self.directory.links, members, self.pipeline.underway, around.entropy
         )
         self.directory = Directory(database, self.fence, clock, self._new_link)
         self.sessions = Sessions(database, around.passwords, clock, around.entropy, idle_limit_days=idle_limit_days)

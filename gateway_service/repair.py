@@ -5,7 +5,7 @@ Then the bank writes all of it in one transaction, or nothing.
 """
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from gateway_service.bank_port import BankDescription, BankPort, OpenDebit, Unknown
@@ -29,6 +29,10 @@ WRITING_DEADLINE, WRITING_EACH = 5.0, 0.005
 """Seconds that the bank has to write everything back, and more for each outcome."""
 
 
+_NOWHERE = Head(0, b"")
+"""Before a bank's first record."""
+
+
 class Other(Protocol):
     """A bank that is asked what it was told: a Link, for one."""
 
@@ -46,19 +50,22 @@ class Other(Protocol):
 
 
 class Repair:
-    """Repairs banks. `others` are all banks of the network, `underway` the transfers that are on their way."""
+    """Repairs banks. `others` are all banks that ever joined, `members` those that the network is said to have,
+    `underway` the transfers that are on their way."""
 
     def __init__(
         self,
         database: Database,
         fence: Fence,
         others: Callable[[], Mapping[str, Other]],
+        members: Collection[str],
         underway: Callable[[], Iterable[Transfer]],
         entropy: Callable[[int], bytes],
     ) -> None:
         self._database = database
         self._fence = fence
         self._others = others
+        self._members = members
         self._underway = underway
         self._entropy = entropy
 
@@ -66,17 +73,34 @@ class Repair:
         """Repair a bank that is quarantined; returns how many outcomes were written back. Raises Unknown, with what it
         waits for, or Refused: the bank's."""
         others = {name: other for name, other in self._others().items() if name != bank}
-        for name, other in others.items():
-            if await other.describe() is None:
-                raise Unknown(f"it lacks records, and {name}, which may know more of them, does not answer")
-        agreed = await self._agreed(bank, port)
-        journal = await self._in_journal(bank, agreed)
-        told = [known for other in others.values() for known in await _witnessed(other, bank, agreed)]
+        await self._require_everybody(bank, port, others)
+        positions = await self._database.read(lambda connection: heads_in_journal(connection, bank))
+        agreed = await _agreed(positions, port)
+        # A bank that has all that the journal saw, and lacks what others saw, has served this journal on the old copy:
+        # the others saw another history, of which nothing is known to be shared.
+        above = 0 if positions[-1:] == [agreed] else agreed.record_id
+        journal = await self._in_journal(bank, above)
+        told = [known for other in others.values() for known in await _witnessed(other, bank, above)]
         debits = {debit.transfer_id: debit.debit for other in others.values() for debit in await other.open_debits()}
         known = with_debits(together(journal, await self._believed(bank, told)), debits)
-        restored = await self._write_back(bank, port, agreed, known)
+        restored = await self._write_back(bank, port, agreed.record_id, known)
         log.warning("%s was restored from an old copy: %d outcomes were written back into it", bank, restored)
         return restored
+
+    async def _require_everybody(self, bank: str, port: BankPort, others: Mapping[str, Other]) -> None:
+        """Raises Unknown unless everybody who may know something answers: every bank that ever joined, and, since a
+        journal that was lost has forgotten who did, every member and every bank that one of them has heard of."""
+        heard_of = {*self._members, *(await port.describe()).counterpart_heads}
+        for name, other in others.items():
+            description = await other.describe()
+            if description is None:
+                raise Unknown(f"it lacks records, and {name}, which may know more of them, does not answer")
+            heard_of |= description.counterpart_heads.keys()
+        if missing := sorted(heard_of - others.keys() - {bank}):
+            raise Unknown(
+                f"it lacks records, and {missing[0]}, which may know more of them, has not joined since this journal "
+                "was begun"
+            )
 
     async def _believed(self, bank: str, told: Sequence[KnownOutcome]) -> list[KnownOutcome]:
         ids = {known.instruction.transfer_id for known in told}
@@ -92,23 +116,10 @@ class Repair:
                 log.error("%s of %s is not what the journal knows of it, and not believed", identity.hex(), bank)
         return found
 
-    async def _agreed(self, bank: str, port: BankPort) -> int:
-        """The highest record of the bank that the journal knows and that the bank still has: up to it the histories are
-        one, since every chain hash covers all before it."""
-        positions = await self._database.read(lambda connection: heads_in_journal(connection, bank))
-        low, high = 0, len(positions)
-        while low < high:
-            middle = (low + high) // 2
-            if await _has(port, positions[middle]):
-                low = middle + 1
-            else:
-                high = middle
-        return positions[low - 1].record_id if low else 0
-
-    async def _in_journal(self, bank: str, agreed: int) -> list[KnownOutcome]:
-        found = await self._database.read(lambda connection: list_concerning(connection, bank, above=agreed))
+    async def _in_journal(self, bank: str, above: int) -> list[KnownOutcome]:
+        found = await self._database.read(lambda connection: list_concerning(connection, bank, above=above))
         transfers = {transfer.transfer_id: transfer for transfer in (*found, *self._underway())}
-        return [known for transfer in transfers.values() for known in outcomes_of(bank, transfer, agreed)]
+        return [known for transfer in transfers.values() for known in outcomes_of(bank, transfer, above)]
 
     async def _write_back(self, bank: str, port: BankPort, agreed: int, known: Sequence[KnownOutcome]) -> int:
         attempt, pages = self._entropy(16), max(1, -(-len(known) // MAX_ORDERS))
@@ -128,6 +139,19 @@ class Repair:
             deadline = WRITING_DEADLINE + (WRITING_EACH * len(known) if request.last else 0)
             answer: bank_pb2.RestoreResponse = await port.call("Restore", request, deadline=deadline)
         return answer.restored
+
+
+async def _agreed(positions: Sequence[Head], port: BankPort) -> Head:
+    """The highest of these positions, the journal's, that the bank still has: up to it the histories are one, since
+    every chain hash covers all before it."""
+    low, high = 0, len(positions)
+    while low < high:
+        middle = (low + high) // 2
+        if await _has(port, positions[middle]):
+            low = middle + 1
+        else:
+            high = middle
+    return positions[low - 1] if low else _NOWHERE
 
 
 async def _has(port: BankPort, head: Head) -> bool:

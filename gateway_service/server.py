@@ -1,7 +1,7 @@
 """The gateway's two listeners, and its start and end."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,7 +35,8 @@ class Listening:
 class GatewayServer:
     """A gateway with its two listeners: one for customers (server TLS), one for banks (mutual TLS). They are two
     servers, because one server with two ports serves everything on both. `connect` is how banks are reached, over TLS
-    if nothing else is said; `inside` see every call that the door has let in."""
+    if nothing else is said; `members` are the banks that the network is known to have; `inside` see every call that the
+    door has let in."""
 
     def __init__(
         self,
@@ -43,13 +44,18 @@ class GatewayServer:
         around: Surroundings,
         *,
         idle_limit_days: int,
+        members: Collection[str] = (),
         connect: Connect | None = None,
         inside: Sequence[grpc.aio.ServerInterceptor] = (),
     ) -> None:
         self._identity = identity
         self._superseded: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self.gateway = Gateway(
-            around, connect or over_tls(identity), self._stop_for_good, idle_limit_days=idle_limit_days
+            around,
+            connect or over_tls(identity),
+            self._stop_for_good,
+            idle_limit_days=idle_limit_days,
+            members=members,
         )
         door = Door(around.clock, around.entropy, max_bytes=_max_bytes)
         self._customers = build_server([door, *inside], max_message_bytes=SUBMIT_MESSAGE_BYTES)

@@ -80,8 +80,9 @@ async def kill(gateway: Running) -> None:
 class World:
     """Gateway and banks. `await world.start("NORTH", "SOUTH")`.
 
-    With a `wire` the gateway's messages to the banks pass through it; `clock` is everybody's. `counters_closed` and
-    `without_operator` name the banks that are started with that setting off.
+    With a `wire` the gateway's messages to the banks pass through it; `clock` is everybody's. `members` are what a
+    gateway is told at its start of the network's banks. `counters_closed` and `without_operator` name the banks that
+    are started with that setting off.
     """
 
     home: Path
@@ -89,6 +90,7 @@ class World:
     wire: Wire | None = None
     clock: Clock = field(default_factory=SystemClock)
     idle_limit_days: int = 30
+    members: tuple[str, ...] = ()
     counters_closed: set[str] = field(default_factory=set)
     without_operator: set[str] = field(default_factory=set)
     currencies: dict[str, str] = field(default_factory=dict)
@@ -130,7 +132,13 @@ class World:
         """A gateway on a journal, beside the world's own one or as it."""
         around = self._around(path, "gateway")
         connect = None if self.wire is None else self._connect_over(self.wire)
-        server = GatewayServer(self.gateway_identity, around, idle_limit_days=self.idle_limit_days, connect=connect)
+        server = GatewayServer(
+            self.gateway_identity,
+            around,
+            idle_limit_days=self.idle_limit_days,
+            members=self.members,
+            connect=connect,
+        )
         listening = await server.start("localhost:0", listen_banks)
         return RunningGateway(
             server, around.database, listening.customers, path, banks=listening.banks, resumed=listening.resumed

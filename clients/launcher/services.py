@@ -10,13 +10,15 @@ from clients.launcher.network import LOOPBACK, Member, Network, join_address
 @dataclass(frozen=True, slots=True)
 class Service:
     """One process of a network, running or not. `listens` are the hosts and ports that must be free before it starts;
-    `address` is where others find it."""
+    `address` is where others find it. With other `arguments` it is started anew; those `at_next_start` can wait until
+    it is started anyway."""
 
     place: Place
     module: str
     arguments: tuple[str, ...]
     listens: tuple[tuple[str, int], ...]
     address: str
+    at_next_start: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -27,7 +29,7 @@ class Service:
     def command(self) -> tuple[str, ...]:
         """What to execute. -P keeps a folder called `certs` or `migrations`, wherever `up` was typed, out of the way of
         our own."""
-        return (sys.executable, "-P", "-m", self.module, *self.arguments)
+        return (sys.executable, "-P", "-m", self.module, *self.arguments, *self.at_next_start)
 
 
 def services_of(home: Home, network: Network) -> tuple[Service, ...]:
@@ -46,6 +48,7 @@ def gateway_service(home: Home, network: Network) -> Service:
             *("--listen-banks", network.banks_address),
             *("--idle-limit-days", str(network.session_days)),
         ),
+        at_next_start=("--members", ",".join(member.bank for member in network.banks)),
         listens=((LOOPBACK, network.port_base), (network.listen, network.port_base + 1)),
         address=network.customers_address,
     )

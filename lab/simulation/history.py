@@ -256,7 +256,9 @@ class _World:
         if not all(task.done() for task in asking):
             return False
         gateway = self._processes[self._last_gateway].gateway
-        if gateway is None or not all(map(connected, gateway.directory.links.values())) or self._remembered():
+        if gateway is None or self._remembered():
+            return False
+        if not all(connected(link) and link.compared for link in gateway.directory.links.values()):
             return False
         journal = self._rows(self._last_gateway)("SELECT count(*) AS n FROM transfers WHERE finished_at IS NULL")
         return journal[0]["n"] == 0 and all(
@@ -301,8 +303,9 @@ class _World:
             for wish in history.wishes:
                 wish.read = None  # a bank that has just been restored shows what it has until it is found out
         deposits, whole = DEPOSIT * len(CUSTOMERS), self._plan.journal_whole
+        wishes = history.wishes if self._plan.answers_kept else []
         history.wrong += broken_promises(
-            history.wishes, banks, journal, deposits, journal_whole=whole, repeated=self._network.repeated
+            wishes, banks, journal, deposits, journal_whole=whole, repeated=self._network.repeated
         )
         history.wrong += self._network.faults
         history.wrong += [str(one.broken) for one in self._site.databases if one.broken is not None]

@@ -20,6 +20,7 @@ from lab.passwords import PlainPasswords
 from lab.simulation.clock import VirtualClock
 from lab.simulation.disk import Disk, Storage, VirtualDatabase, draw_sync
 from lab.simulation.network import Channel, Network, Served
+from lab.simulation.plan import BANKS
 from lab.simulation.process import Process, Trace
 from protos.v1 import bank_pb2_grpc, gateway_pb2_grpc, network_pb2_grpc
 
@@ -91,7 +92,7 @@ def start_gateway(site: Site, name: str, disk: Storage) -> Process:
         process.die()
 
     async def run() -> None:
-        gateway = Gateway(site.around(process, disk), connect, superseded, idle_limit_days=30)
+        gateway = Gateway(site.around(process, disk), connect, superseded, idle_limit_days=30, members=BANKS)
         await gateway.found()
         served: Any = Served()
         gateway_pb2_grpc.add_PaymentServiceServicer_to_server(gateway.payments, served)

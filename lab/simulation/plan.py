@@ -55,6 +55,12 @@ class Plan:
     frozen: float | None
 
     @property
+    def answers_kept(self) -> bool:
+        """Whether somebody is left who knows of every answer: a bank's old copy and a lost journal together may have
+        forgotten one, and money is all that is kept."""
+        return self.journal_lost is None or not self.old_copies
+
+    @property
     def journal_whole(self) -> bool:
         """Whether the gateway that is left at the end ever knew of every order."""
         gateway_restored = any(copy.name == GATEWAY for copy in self.old_copies)
@@ -74,8 +80,10 @@ def draw(seed: int) -> Plan:
     crashes = tuple((chance.choice(everybody), chance.randrange(1, 400)) for _ in range(how_many))
     cuts = tuple(_cut(chance, span) for _ in range(chance.choice((0, 0, 1, 2, 4))))
     fate = chance.random()
-    # A restored bank with a lost or an older journal may answer otherwise than before: docs/protocol.md says so.
+    # A restored bank with an older journal may lose the other half of an order: docs/protocol.md says so.
     bank_restored = tuple(_copy(chance, bank, span) for bank in BANKS if chance.random() < 0.5) if fate < 0.2 else ()
+    if 0.46 <= fate < 0.5:
+        bank_restored = (_copy(chance, chance.choice(BANKS), span),)
     gateway_restored = (_copy(chance, GATEWAY, span),) if 0.2 <= fate < 0.28 else ()
     second = chance.uniform(span * 0.2, span * 0.8) if 0.28 <= fate < 0.4 else None
     return Plan(

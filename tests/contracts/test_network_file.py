@@ -138,3 +138,11 @@ def test_one_bank_is_never_in_a_network_twice() -> None:
         six().with_bank("NORTH", "EUR")
 
     assert refused.value.reason is Reason.BANK_ID_MALFORMED
+
+
+def test_a_new_bank_does_not_make_the_gateway_start_anew(tmp_path: Path) -> None:
+    """It is told of all members when it starts for another reason: those that have joined it knows by itself."""
+    home, known = Home(tmp_path), six()
+    before, after = gateway_service(home, known), gateway_service(home, known.with_bank("NEW", "EUR"))
+    assert before.arguments == after.arguments
+    assert "NEW" in after.command[-1].split(",")

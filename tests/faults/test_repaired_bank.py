@@ -14,7 +14,7 @@ from interbank.orders import Order, fingerprint, transfer_id
 from interbank.storage.sqlite import driver
 from protos.v1 import bank_pb2, gateway_pb2, order_pb2
 from tests import books
-from tests.disasters import copy_of, lose_journal, put_back, restore
+from tests.disasters import copy_of, lose_journal, put_back, register_again, restore
 from tests.faults.conftest import hurt_network
 from tests.world import Caller, World, an_order
 
@@ -433,3 +433,59 @@ async def test_the_repair_waits_for_a_bank_that_may_know_more(tmp_path: Path) ->
         await repaired(world, "SOUTH")
 
         assert balance(world, "SOUTH", bob.accounts["SOUTH"]) == 12_34
+
+
+@pytest.mark.parametrize("who", ["another bank", "whoever starts the gateway"])
+async def test_a_repair_after_a_lost_journal_waits_for_a_bank_that_somebody_remembers(tmp_path: Path, who: str) -> None:
+    """A new journal knows the banks that have joined it. NORTH forgot that alice paid eve, and EAST, which credited
+    her, is down."""
+    async with hurt_network(tmp_path, "NORTH", "SOUTH", "EAST") as world:
+        alice = await world.customer("alice", "NORTH", cents=100_00)
+        bob = await world.customer("bob", "SOUTH", cents=100_00)
+        eve = await world.customer("eve", "EAST")
+        if who == "another bank":
+            await pay(bob, eve, 1_00, "SOUTH knows EAST")
+        else:
+            world.members = ("NORTH", "SOUTH", "EAST")
+        old = copy_of(world, "NORTH")
+        await pay(alice, eve, 2_00, "EAST has its credit")
+        await pay(alice, bob, 3_00, "SOUTH has seen what NORTH did since")
+        await world.quiet()
+        await world.stop_bank("EAST")
+        await lose_journal(world)
+        await restore(world, "NORTH", old)
+        waits = "it lacks records, and EAST, which may know more of them, has not joined since this journal was begun"
+        await world.until(lambda: world.link("NORTH").status and world.link("NORTH").cause == waits)
+
+        await world.start_bank("EAST")
+        await repaired(world, "NORTH")
+
+        assert balance(world, "NORTH", alice.accounts["NORTH"]) == 95_00
+        books.check(world.home, journal_whole=False)
+
+
+async def test_a_bank_that_served_a_new_journal_on_its_old_copy_gets_back_what_others_saw_before(
+    world: World, customers: tuple[Caller, Caller]
+) -> None:
+    """What NORTH does on its old copy has the numbers of records that SOUTH saw with another content: no number says
+    which of the two histories a record is of."""
+    alice, bob = customers
+    carol = await world.customer("carol", "NORTH")
+    old = copy_of(world, "NORTH")
+    await pay(alice, bob, 12_34, "forgotten")
+    await world.quiet()
+    await world.stop_bank("SOUTH")
+    await lose_journal(world)
+    await restore(world, "NORTH", old)
+    await world.connected("NORTH")
+    for caller in (alice, carol):
+        await register_again(caller)
+    for number in range(5):
+        await pay(alice, carol, 1_00, f"in another history {number}")
+
+    await world.start_bank("SOUTH")
+    await repaired(world, "NORTH")
+
+    assert balance(world, "NORTH", alice.accounts["NORTH"]) == 100_00 - 12_34 - 5_00
+    assert balance(world, "NORTH", carol.accounts["NORTH"]) == 5_00
+    books.check(world.home, journal_whole=False)
