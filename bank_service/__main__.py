@@ -10,6 +10,7 @@ from bank_service.schema import SCHEMA
 from bank_service.server import BankServer
 from bank_service.settings import BankSettings
 from certs.credentials import read_credentials
+from interbank.addresses import check_address
 from interbank.clock import SystemClock
 from interbank.currencies import decimals
 from interbank.instruction_log import InstructionLog
@@ -32,6 +33,8 @@ def main(argv: Sequence[str] | None = None) -> None:
 async def _serve(arguments: argparse.Namespace) -> None:
     check_bank_id(arguments.bank)
     decimals(arguments.currency)
+    if arguments.advertise:
+        check_address(arguments.advertise)
     settings = BankSettings(arguments.bank, arguments.currency, arguments.counter, arguments.admit_operator)
     identity = read_credentials(arguments.certificate, arguments.key, arguments.authority)
     check_database(arguments.database, SCHEMA)
@@ -43,7 +46,7 @@ async def _serve(arguments: argparse.Namespace) -> None:
     clock = SystemClock()
     around = Surroundings(database, clock, passwords, os.urandom, chance, InstructionLog(settings.bank, clock))
     server = BankServer(settings, identity, around)
-    address = await server.start(arguments.listen, arguments.gateway)
+    address = await server.start(arguments.listen, arguments.gateway, arguments.advertise)
     lock.announce({"name": settings.bank, "address": address})
 
     await stop_requested()
@@ -61,6 +64,9 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--key", required=True, type=Path, metavar="FILE", help="mode 0600")
     parser.add_argument("--authority", required=True, type=Path, metavar="FILE", help="the network's CA certificate")
     parser.add_argument("--listen", required=True, metavar="HOST:PORT", help="port 0 takes a free one")
+    parser.add_argument(
+        "--advertise", default="", metavar="HOST:PORT", help="where the gateway finds the bank, if not where it listens"
+    )
     parser.add_argument("--gateway", required=True, metavar="HOST:PORT", help="where the gateway listens for banks")
     parser.add_argument("--counter", action="store_true", help="customers may deposit and withdraw cash")
     parser.add_argument("--admit-operator", action="store_true", help="take the operator's acts from the gateway")

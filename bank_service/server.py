@@ -40,8 +40,9 @@ class BankServer:
         self._health = Health(self._server)
         self._joining: asyncio.Task[None] | None = None
 
-    async def start(self, listen: str, gateway: str) -> str:
-        """Found the books if they are new, listen, begin to join; returns the address that `listen` became.
+    async def start(self, listen: str, gateway: str, advertise: str = "") -> str:
+        """Found the books if they are new, listen, begin to join; returns the address that `listen` became. The gateway
+        is told that one, or `advertise`.
 
         Raises Refused(DATABASE_FOREIGN or PORT_TAKEN).
         """
@@ -49,7 +50,7 @@ class BankServer:
         address = bind(self._server, listen, server_credentials(self._identity, require_client=True))
         await self._server.start()
         await self._health.serving(yes=True)
-        self._joining = asyncio.create_task(self._keep_joined(gateway, address))
+        self._joining = asyncio.create_task(self._keep_joined(gateway, advertise or address))
         return address
 
     async def stop(self) -> None:

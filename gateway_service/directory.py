@@ -2,7 +2,6 @@
 
 import asyncio
 import difflib
-import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -12,6 +11,7 @@ from gateway_service.banks import Link, LinkStatus
 from gateway_service.fencing import Fence
 from gateway_service.payees import Payees
 from gateway_service.tables import banks, currencies, registrations, users
+from interbank.addresses import check_address
 from interbank.clock import Clock
 from interbank.currencies import scale
 from interbank.refusals import Reason, Refused
@@ -22,9 +22,6 @@ _CURRENCY = Statement(select(banks.c.currency).where(banks.c.bank == bindparam("
 _MOVE = Statement(
     update(banks).where(banks.c.bank == bindparam("id")).values(address=bindparam("to"), joined_at=bindparam("now"))
 )
-
-_ADDRESS = re.compile(r"(?:[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\]):([0-9]{1,5})", re.ASCII)
-"""What is dialled: a name or an IP address and a port, and none of the other things that gRPC takes for a target."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +76,7 @@ class Directory:
 
     async def join(self, bank: str, currency: str, address: str) -> None:
         """A bank announces itself. Raises Refused(ADDRESS_MALFORMED, CURRENCY_CHANGED or CURRENCY_UNKNOWN)."""
-        _check_address(address)
+        check_address(address)
         units = scale(currency)
         await self._database.write(lambda connection: self._joined(connection, bank, currency, address, units))
         self._currencies[bank] = currency
@@ -173,12 +170,6 @@ class Directory:
                 bank=bank, currency=currency, address=address, joined_at=now, head_record_id=0, head_chain_hash=b""
             )
         )
-
-
-def _check_address(address: str) -> None:
-    found = _ADDRESS.fullmatch(address)
-    if found is None or not 0 < int(found[1]) < 65536:
-        raise Refused(Reason.ADDRESS_MALFORMED, field="address")
 
 
 def _account_at(connection: Connection, username: str, bank: str) -> int | None:

@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -214,3 +215,14 @@ def test_chosen_ports_are_free_and_in_a_row() -> None:
 
     for port in range(first, first + 5):
         check_free("localhost", port)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("address", ["south.example.org", "localhost:0", "unix:/nowhere"])
+def test_a_bank_that_cannot_be_called_where_it_says_does_not_start(address: str, tmp_path: Path) -> None:
+    files = [word for name in ("database", "certificate", "key", "authority") for word in (f"--{name}", "nowhere")]
+    options = ["--bank", "SOUTH", "--currency", "EUR", "--listen", "localhost:0", "--gateway", "localhost:1", *files]
+    command = [sys.executable, "-m", "bank_service", *options, "--advertise", address]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=30, cwd=tmp_path)
+    assert ran.returncode == 1
+    assert ran.stderr == f'error: "{address}" is not HOST:PORT. ADDRESS_MALFORMED\n'
