@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lab.crashpoints.customers import People
-from lab.crashpoints.servers import GATEWAY
 from lab.crashpoints.site import running
 from lab.crashpoints.trial import Ended, Tester, Trial
+from lab.home import GATEWAY
 
 _ON_ONE_SITE = 40
 """Trials until a new network is made."""

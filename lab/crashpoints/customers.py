@@ -11,8 +11,8 @@ from gateway_service.sessions import FIRST_PASSWORD, OPERATOR
 from interbank.refusals import Refused
 from interbank.rpc.channel import open_peer_channel
 from interbank.rpc.status import from_rpc_error
-from lab.crashpoints.servers import CURRENCY, GATEWAY
 from lab.crashpoints.site import BANKS, Site, until
+from lab.home import CURRENCY, GATEWAY
 from protos.v1 import bank_pb2, bank_pb2_grpc, gateway_pb2, gateway_pb2_grpc, order_pb2
 
 PASSWORD = "correct horse battery staple"  # noqa: S105  of people who do not exist

@@ -10,12 +10,9 @@ import random
 import sys
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from pathlib import Path
 
 from bank_service.server import BankServer
 from bank_service.settings import BankSettings
-from certs.authority import Pair
-from certs.credentials import Credentials, read_credentials
 from gateway_service.bank_port import BankPort
 from gateway_service.server import GatewayServer, over_tls
 from interbank.clock import SystemClock
@@ -26,36 +23,9 @@ from interbank.surroundings import Surroundings
 from interbank.telemetry import start_log
 from lab.crashpoints.points import Points
 from lab.crashpoints.seams import NEWEST_RECORD, NEWEST_TRANSFER, PointedCalls, PointedDatabase, PointedPort
+from lab.home import CURRENCY, GATEWAY, Home
 from lab.passwords import PlainPasswords
 from lab.planted.names import planted
-
-GATEWAY = "gateway"
-CURRENCY = "EUR"
-
-
-@dataclass(frozen=True, slots=True)
-class Home:
-    """Where the files of one small network lie."""
-
-    folder: Path
-
-    @property
-    def authority(self) -> Pair:
-        """The network's own."""
-        return Pair(self.folder / "ca.crt", self.folder / "ca.key")
-
-    def database(self, name: str) -> Path:
-        """Of the gateway or a bank."""
-        return self.folder / f"{name}.db"
-
-    def pair(self, name: str) -> Pair:
-        """The certificate of the gateway or a bank, and its key."""
-        return Pair(self.folder / f"{name}.crt", self.folder / f"{name}.key")
-
-    def identity(self, name: str) -> Credentials:
-        """The same, read."""
-        pair = self.pair(name)
-        return read_credentials(pair.certificate, pair.key, self.authority.certificate)
 
 
 @dataclass(frozen=True, slots=True)

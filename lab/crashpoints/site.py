@@ -9,15 +9,9 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
-from bank_service.schema import SCHEMA as BANK_SCHEMA
-from certs.authority import create_authority, issue
-from certs.names import bank_name, gateway_names
-from gateway_service.schema import SCHEMA as GATEWAY_SCHEMA
-from interbank.storage.engine import open_engine
-from interbank.storage.sqlite import driver
 from lab.books import Row
-from lab.crashpoints.servers import GATEWAY, Home, Seat, serve
-from lab.layout import lay_out
+from lab.crashpoints.servers import Seat, serve
+from lab.home import GATEWAY, Home, make_files, read_rows
 
 BANKS = ("NORTH", "SOUTH")
 _ANYWHERE = "localhost:0"
@@ -51,7 +45,7 @@ class Site:
 
     async def start(self) -> None:
         """Make the files and start everything."""
-        _make_files(self.home)
+        make_files(self.home, BANKS)
         for name in (GATEWAY, *BANKS):
             self._keeping.append(asyncio.create_task(self._keep(name)))
             await self._up[name].wait()
@@ -71,11 +65,7 @@ class Site:
 
     def rows(self, name: str, query: str) -> list[Row]:
         """Read a database as an auditor would, while its server runs."""
-        path = self.home.database(name)
-        with contextlib.closing(driver().connect(f"file:{path}?mode=ro", uri=True)) as connection:
-            cursor = connection.execute(query)
-            names = [column[0] for column in cursor.description]
-            return [dict(zip(names, row, strict=True)) for row in cursor]
+        return read_rows(self.home.database(name), query)
 
     async def _keep(self, name: str) -> None:
         while True:
@@ -114,13 +104,3 @@ async def running(folder: Path, bug: str = "") -> AsyncIterator[Site]:
         yield site
     finally:
         await site.stop()
-
-
-def _make_files(home: Home) -> None:
-    create_authority(home.authority)
-    for name in (GATEWAY, *BANKS):
-        issue(home.authority, home.pair(name), gateway_names() if name == GATEWAY else [bank_name(name)])
-        path = home.database(name)
-        path.touch(mode=0o600)
-        with open_engine(path).begin() as connection:
-            lay_out(connection, GATEWAY_SCHEMA if name == GATEWAY else BANK_SCHEMA)

@@ -9,8 +9,8 @@ from interbank.refusals import Kind, Reason, Refused
 from lab.books import CLEARING, findings, read_bank, read_journal
 from lab.crashpoints.customers import DEPOSIT, People
 from lab.crashpoints.points import arm, passed, still_armed
-from lab.crashpoints.servers import GATEWAY
 from lab.crashpoints.site import BANKS, Site, until
+from lab.home import GATEWAY
 from protos.v1 import order_pb2
 
 FINAL_WITHIN = 30.0
