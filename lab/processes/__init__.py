@@ -1,0 +1,1 @@
+"""Real processes, with a proxy on every way between them."""
