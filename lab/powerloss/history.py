@@ -19,6 +19,7 @@ from lab.books import Row, findings, read_bank, read_journal
 from lab.powerloss.files import Folder
 from lab.powerloss.plan import HOW_LONG_FULL, Fault, Plan
 from lab.powerloss.vfs import NAME, LossyDisk
+from lab.promises import broken_promises
 from lab.simulation.customers import DEPOSIT, Customer, People, Wish, draw_wishes
 from lab.simulation.history import CUSTOMERS, founded
 from lab.simulation.loop import Stuck, VirtualLoop
@@ -26,7 +27,6 @@ from lab.simulation.network import Network, Served
 from lab.simulation.nodes import Site, start_bank, start_gateway
 from lab.simulation.plan import BANKS, FRONT, GATEWAY
 from lab.simulation.process import Process, own_tasks, wind_up
-from lab.simulation.promises import broken_promises
 from lab.simulation.said import log_to
 from protos.v1 import bank_pb2
 

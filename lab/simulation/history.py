@@ -12,6 +12,7 @@ from grpc.aio import AioRpcError
 
 from gateway_service.directory import connected
 from lab.books import Row, findings, read_bank, read_journal
+from lab.promises import broken_promises
 from lab.simulation.customers import DEPOSIT, PASSWORD, Customer, People, Wish, draw_wishes
 from lab.simulation.disk import Disk
 from lab.simulation.loop import Stuck, VirtualLoop
@@ -19,7 +20,6 @@ from lab.simulation.network import Channel, Network
 from lab.simulation.nodes import Site, empty_bank, empty_gateway, start_bank, start_gateway
 from lab.simulation.plan import BANKS, FRONT, GATEWAY, SECOND_GATEWAY, Cut, OldCopy, Plan, draw
 from lab.simulation.process import Process, own_tasks, wind_up
-from lab.simulation.promises import broken_promises
 from lab.simulation.said import log_to
 from protos.v1 import bank_pb2, bank_pb2_grpc
 

@@ -2,12 +2,18 @@
 
 import asyncio
 import contextlib
+import json
 import random
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 
 import pytest
 
+from lab.home import read_rows
+from lab.processes.network import BANKS
+from lab.processes.plan import draw
 from lab.processes.proxy import Condition, Direction, Proxy
+from lab.processes.round import Round, carry_out
 
 THERE, BACK = Direction.THERE, Direction.BACK
 Ends = tuple[asyncio.StreamReader, asyncio.StreamWriter]
@@ -179,3 +185,20 @@ async def test_who_calls_where_nobody_listens_is_cut_off(line: Line) -> None:
     with contextlib.suppress(ConnectionResetError):
         ends = await asyncio.open_connection(host, int(port))
         assert await is_cut_off(ends)
+
+
+def right(ended: Round) -> Round:
+    """Nothing was wrong; else how to see it again."""
+    assert not ended.wrong, f"{ended.plan.command}\n" + "\n".join(ended.wrong[:20])
+    return ended
+
+
+@pytest.mark.slow
+def test_payments_survive_the_death_of_processes_and_connections(tmp_path: Path) -> None:
+    ended = right(carry_out(draw(4, ("kill", "reset", "half-open"), periods=3), tmp_path))
+    assert ended.kills
+    assert ended.ends["COMPLETED"] > 500
+    assert ended.ends["REFUSED"]
+    told = [row["address"] for row in read_rows(tmp_path / "gateway.db", "SELECT address FROM banks")]
+    listens = [json.loads((tmp_path / f"{bank}.db.lock").read_text())["address"] for bank in BANKS]
+    assert len({*told, *listens}) == 2 * len(BANKS), "each bank told the gateway the proxy's address, and not its own"

@@ -2,9 +2,29 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from typing import Protocol
 
 from lab.books import CLEARING, RECOVERY, BankBooks, Row
-from lab.simulation.customers import Wish
+from protos.v1 import order_pb2
+
+Paid = Counter[tuple[str, str, int, int]]
+"""How often each bank paid an order: (bank, key, account, amount)."""
+
+
+class Wish(Protocol):
+    """One order, and everything that was told of it: (state, reason) of every answer that was final; `refused`: why it
+    was not accepted, for good; `read`, if its payer looked after the answer: the kinds of movement, newest first, that
+    his statement showed for it."""
+
+    order: order_pb2.Order
+    told: list[tuple[str, str]]
+    refused: str
+    read: list[str] | None
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Principal and idempotency key."""
+        ...
 
 _SHOWN = {
     "COMPLETED": (["DEBITED"], ["BOOKED"]),
@@ -16,19 +36,22 @@ _SHOWN = {
 
 
 def broken_promises(
-    wishes: list[Wish],
+    wishes: Sequence[Wish],
     banks: dict[str, BankBooks],
     journal: dict[bytes, Row],
     deposits: int,
     *,
     journal_whole: bool = True,
     repeated: Sequence[bytes] = (),
+    late: bool = False,
 ) -> list[str]:
     """Everything that a customer was told and that is not so. `journal_whole`: see lab.books.findings; `repeated` are
-    messages of customers that came twice."""
+    messages of customers that came twice; `late`: any may have come after the answer to a later one."""
     asked = Counter((wish.key, wish.order.minor_units) for wish in wishes)
     for wish in wishes:
         asked[wish.key, wish.order.minor_units] += any(wish.order.SerializeToString() in sent for sent in repeated)
+    if late:
+        asked.update(asked)
     told = _as_told(wishes, banks, journal, asked, journal_whole=journal_whole)
     return [*_conserved(banks, deposits), *_once(banks), *told]
 
@@ -54,7 +77,7 @@ def _once(banks: dict[str, BankBooks]) -> Iterator[str]:
 
 
 def _as_told(
-    wishes: list[Wish],
+    wishes: Sequence[Wish],
     banks: dict[str, BankBooks],
     journal: dict[bytes, Row],
     asked: Counter[tuple[tuple[str, str], int]],
@@ -62,6 +85,7 @@ def _as_told(
     journal_whole: bool,
 ) -> Iterator[str]:
     by_order = {((row["principal"], row["idempotency_key"]), row["amount"]): row for row in journal.values()}
+    paid_by_banks = _paid(banks)
     for wish in wishes:
         name = wish.order.idempotency_key
         states = {state for state, _ in wish.told}
@@ -73,7 +97,8 @@ def _as_told(
             yield f"{name}: was told {wish.told[0][0]}, and then that it is not accepted ({wish.refused})"
         if states and wish.read is not None and wish.read not in _SHOWN[wish.told[0][0]]:
             yield f"{name}: was told {wish.told[0][0]}, and read {wish.read} in the statement afterwards"
-        paid = _paid(wish, banks)
+        order = wish.order
+        paid = paid_by_banks[order.payee_bank, name, order.payee_account, order.minor_units]
         if "COMPLETED" in states and paid != 1:
             yield f"{name}: was told COMPLETED, and paid {paid} times"
         if states - {"COMPLETED"} and paid:
@@ -87,15 +112,12 @@ def _as_told(
             yield f"{name}: was told that it is not accepted ({wish.refused}), and was paid"
 
 
-def _paid(wish: Wish, banks: dict[str, BankBooks]) -> int:
-    """How often exactly this order was paid, by the books of the payee's bank."""
-    order = wish.order
-    books = banks[order.payee_bank]
-    return sum(
-        1
-        for entry in books.entries
-        if entry["credit_account"] == order.payee_account
-        and entry["amount"] == order.minor_units
-        and books.outcomes[entry["transfer_id"]]["idempotency_key"] == order.idempotency_key
-        and books.said(entry["transfer_id"]) in ("CREDITED", "BOOKED")
-    )
+def _paid(banks: dict[str, BankBooks]) -> Paid:
+    """How often each order was paid, by the books of the payee's bank."""
+    paid: Paid = Counter()
+    for bank, books in banks.items():
+        for entry in books.entries:
+            outcome = books.outcomes.get(entry["transfer_id"])
+            if outcome is not None and books.said(entry["transfer_id"]) in ("CREDITED", "BOOKED"):
+                paid[bank, outcome["idempotency_key"], entry["credit_account"], entry["amount"]] += 1
+    return paid

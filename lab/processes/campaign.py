@@ -1,0 +1,82 @@
+"""Round after round, each on a network of its own, and what came of them."""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lab.processes.plan import KINDS, draw
+from lab.processes.round import Round, carry_out
+
+
+@dataclass
+class Result:
+    """What came of rounds, summed up. `failed` are the commands that carry a round out again, with what was wrong."""
+
+    rounds: int = 0
+    seconds: float = 0.0
+    kills: int = 0
+    orders: int = 0
+    reads: int = 0
+    slowest: float = 0.0
+    faults: Counter[str] = field(default_factory=Counter)
+    ends: Counter[str] = field(default_factory=Counter)
+    unheard: Counter[str] = field(default_factory=Counter)
+    failed: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def add(self, ended: Round) -> None:
+        """Count one round."""
+        self.rounds += 1
+        self.seconds += ended.seconds
+        self.kills += ended.kills
+        self.orders += ended.orders
+        self.reads += ended.reads
+        self.slowest = max(self.slowest, ended.recovery)
+        self.faults += ended.faults
+        self.ends += ended.ends
+        self.unheard += ended.unheard
+        if ended.wrong:
+            self.failed[ended.plan.command] = ended.wrong
+
+    def lines(self, seconds: float) -> Iterator[str]:
+        """A table for people; for each round that failed the command that carries it out again."""
+        spent = f"{seconds:.0f} s, {self.seconds:.0f} s of them under faults"
+        yield f"{self.rounds} rounds in {spent}; {self.orders:,} orders"
+        yield f"SIGKILLs {self.kills:,}; " + _counted(self.faults)
+        yield f"told      {_counted(self.ends)}; {self.reads:,} statements read after an answer"
+        yield f"of which {self.unheard.total():,} were in doubt for a while: {_counted(self.unheard)}"
+        yield f"slowest until everything was final {self.slowest:.1f} s"
+        for wrong, again in self.replays():
+            yield f"WRONG {wrong}"
+            yield f"  {again}"
+
+    def replays(self) -> Iterator[tuple[str, str]]:
+        """What ended wrong, and the command that carries it out again: the same faults at the same times, while what
+        each process is doing then is up to the computer."""
+        for command, wrong in self.failed.items():
+            yield f"{wrong[0]}" + (f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""), command
+
+
+def run_rounds(
+    first: int,
+    *,
+    kinds: Collection[str] = KINDS,
+    kills: int = 0,
+    minutes: float = 0.0,
+    home: Path | None = None,
+    watch: Callable[[Result], None] = lambda _: None,
+    say: Callable[[str], None] = lambda _: None,
+) -> Result:
+    """Rounds of the seeds from `first` on: until so many processes were killed, until so many minutes have passed, or
+    one if neither is named. The files of each stay in a folder of `home`, if there is one."""
+    result, begun = Result(), time.monotonic()
+    while not result.rounds or result.kills < kills or time.monotonic() - begun < minutes * 60:
+        seed = first + result.rounds
+        result.add(carry_out(draw(seed, kinds), home / f"seed-{seed}" if home else None, say))
+        watch(result)
+    return result
+
+
+def _counted(counter: Counter[str]) -> str:
+    return ", ".join(f"{name} {count:,}" for name, count in sorted(counter.items())) or "nothing else"
