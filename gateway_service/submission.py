@@ -150,10 +150,9 @@ class Submission:
         for position, candidate in zip(positions, candidates, strict=True):
             by_bank.setdefault(candidate.order.payer_bank, []).append((position, candidate))
         for bank, asked in by_bank.items():
-            if bank not in self._directory.links:
-                continue  # nobody here can have paid from it
             request = bank_pb2.FindOutcomesRequest(transfer_ids=[candidate.transfer_id for _, candidate in asked])
             try:
+                # A bank that is not known here may have joined before the journal was lost, and be about to join again.
                 answer: bank_pb2.FindOutcomesResponse = await self._directory.link(bank).call("FindOutcomes", request)
             except Refused as refused:
                 for position, _ in asked:
@@ -171,7 +170,11 @@ def _not_for_good(answer: Known | Refused, why: Refused) -> Known | Refused:
     if not isinstance(answer, Refused) or answer.reason.try_again:
         return answer
     return Refused(
-        Reason.PAYER_BANK_UNAVAILABLE, why.message, field="payer_bank", hint="interbank banks", retry_after_ms=2000
+        Reason.PAYER_BANK_UNAVAILABLE,
+        why.message,
+        field="payer_bank",
+        hint=why.hint or "interbank banks",
+        retry_after_ms=2000,
     )
 
 

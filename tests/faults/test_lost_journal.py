@@ -6,7 +6,7 @@ import pytest
 
 from interbank.instructions import InstructionKind
 from interbank.refusals import Reason
-from protos.v1 import order_pb2
+from protos.v1 import gateway_pb2, order_pb2
 from tests import books
 from tests.disasters import begin_anew, join, lose_journal, put_back, register_again
 from tests.refusing import refused
@@ -75,6 +75,30 @@ async def test_the_same_order_replays_under_the_same_id_after_the_journal_was_lo
     ]
     await world.quiet()
     assert await alice.balance("NORTH") == 9_00
+    books.check(world.home)
+
+
+async def test_a_paid_order_is_not_called_not_accepted_while_its_bank_has_yet_to_join(world: World) -> None:
+    """Who retries on a bank's own authority needs no session at that bank, and so may come before it."""
+    alice, bob = await two_customers(world)
+    order = an_order(alice.at("NORTH"), bob.named_at("SOUTH"), 1_00, "salary")
+    run = gateway_pb2.SubmitTransfersRequest(orders=[order], on_authority_of_bank="NORTH", wait_seconds=10)
+    operator = await world.operator()
+    paid = (await operator.call("PaymentService", "SubmitTransfers", run)).submissions[0].transfer
+    assert paid.state == COMPLETED
+    await world.quiet()
+
+    await begin_anew(world, "SOUTH")
+    operator = await world.operator()
+    told = (await operator.call("PaymentService", "SubmitTransfers", run)).submissions[0]
+    if told.HasField("not_accepted"):
+        assert told.not_accepted.try_again, told.not_accepted.reason
+
+    await join(world, "NORTH")
+    again = (await operator.call("PaymentService", "SubmitTransfers", run)).submissions[0].transfer
+    assert (again.state, again.transfer_id) == (COMPLETED, paid.transfer_id)
+    await register_again(bob)
+    assert await bob.balance("SOUTH") == 1_00
     books.check(world.home)
 
 
