@@ -1,5 +1,6 @@
 """Round after round, each on a network of its own, and what came of them."""
 
+import math
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
@@ -73,7 +74,8 @@ def run_rounds(
     result, begun = Result(), time.monotonic()
     while not result.rounds or result.kills < kills or time.monotonic() - begun < minutes * 60:
         seed = first + result.rounds
-        result.add(carry_out(draw(seed, kinds), home / f"seed-{seed}" if home else None, say))
+        left = kills - result.kills if kills else math.inf
+        result.add(carry_out(draw(seed, kinds), home / f"seed-{seed}" if home else None, say, left))
         watch(result)
     return result
 

@@ -44,6 +44,12 @@ class Line:
             if refused.reason is Reason.GATEWAY_UNREACHABLE:
                 await self.hang_up()
             raise refused from None
+        except (grpc.aio.UsageError, asyncio.CancelledError):
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            # Another call of this person heard nothing, and hung up.
+            raise Refused(Reason.GATEWAY_UNREACHABLE) from None
 
     async def hang_up(self) -> None:
         """Let go of the connection; the next call makes a new one."""

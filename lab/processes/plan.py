@@ -15,7 +15,7 @@ KINDS = ("kill", "pause", *CONDITIONS, *BREAKS, "certificates", *FATES)
 """What can befall a network. Of FATES a round has one at most: a bank restored from an old copy together with a journal
 that is lost or older may answer otherwise than before, as docs/protocol.md says."""
 
-PERIODS = 12
+PERIODS = 20
 """In a round; a quarter of them without any fault."""
 
 
@@ -148,7 +148,7 @@ def _period(chance: random.Random, kinds: Collection[str]) -> Period:
     strikes: list[Strike] = []
     drawn = {kind for kind in KINDS if kind in kinds and chance.random() < _USUAL.get(kind, 0.0)}
     if "kill" in drawn:
-        strikes += [_kill(chance, seconds) for _ in range(chance.randrange(1, 5))]
+        strikes += [_kill(chance, seconds) for _ in range(chance.randrange(2, 5))]
     elif "pause" in drawn:
         strikes.append(Pause(chance.uniform(0, seconds / 2), _some(chance), _length_of_pause(chance)))
     strikes += [_befall(chance, kind, seconds) for kind in CONDITIONS if kind in drawn]
@@ -156,13 +156,13 @@ def _period(chance: random.Random, kinds: Collection[str]) -> Period:
     return Period(seconds, tuple(strikes))
 
 
-_USUAL = {"kill": 0.65, "pause": 0.25} | dict.fromkeys((*CONDITIONS, *BREAKS), 0.2)
+_USUAL = {"kill": 0.75, "pause": 0.25} | dict.fromkeys((*CONDITIONS, *BREAKS), 0.2)
 """How likely each kind is in a period with faults."""
 
 
 def _some(chance: random.Random) -> tuple[str, ...]:
     """One process, two, or all of them."""
-    count = chance.choices((1, 2, len(EVERYBODY)), (5, 3, 2))[0]
+    count = chance.choices((1, 2, len(EVERYBODY)), (6, 3, 1))[0]
     return tuple(chance.sample(EVERYBODY, count))
 
 

@@ -4,6 +4,8 @@ import asyncio
 import contextlib
 import json
 import random
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -11,11 +13,14 @@ import pytest
 
 from lab.home import read_rows
 from lab.processes.network import BANKS
-from lab.processes.plan import draw
+from lab.processes.plan import KINDS, LoseJournal, Restore, TakeOver, draw
 from lab.processes.proxy import Condition, Direction, Proxy
 from lab.processes.round import Round, carry_out
 
 THERE, BACK = Direction.THERE, Direction.BACK
+SHORT = ",".join(kind for kind in KINDS if kind not in ("pause", "silence", "swallow", "drip"))
+"""What is over at once, for as many deaths as possible in the time."""
+
 Ends = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
@@ -202,3 +207,36 @@ def test_payments_survive_the_death_of_processes_and_connections(tmp_path: Path)
     told = [row["address"] for row in read_rows(tmp_path / "gateway.db", "SELECT address FROM banks")]
     listens = [json.loads((tmp_path / f"{bank}.db.lock").read_text())["address"] for bank in BANKS]
     assert len({*told, *listens}) == 2 * len(BANKS), "each bank told the gateway the proxy's address, and not its own"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_a_hundred_sigkills_of_real_processes_lose_make_and_double_nothing() -> None:
+    command = [sys.executable, "-m", "lab.processes", "--kills", "100", "--only", SHORT]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=390)
+    assert ran.returncode == 0, f"{ran.stdout}\n{ran.stderr}"
+    assert "WRONG" not in ran.stdout
+    assert int(ran.stdout.split("SIGKILLs ")[1].split(";")[0]) >= 100
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_payments_survive_everything_that_can_befall_links_and_processes(tmp_path: Path) -> None:
+    seed = random.randrange(2**32)
+    ended = right(carry_out(draw(seed, periods=6), tmp_path))
+    assert ended.ends["COMPLETED"]
+
+
+def test_a_seed_gives_one_plan_and_a_round_has_one_fate_at_most() -> None:
+    for seed in range(200):
+        plan = draw(seed)
+        assert plan == draw(seed)
+        fateful = {type(strike) for period in plan.periods for strike in period.strikes} & {
+            Restore,
+            LoseJournal,
+            TakeOver,
+        }
+        assert len(fateful) == bool(plan.fate)
+        assert plan.command == f"python -m lab.processes --seed {seed}"
+    assert draw(7, ("kill", "drip")).command == "python -m lab.processes --seed 7 --only kill,drip"
+    assert sum(not period.strikes for period in draw(7).periods) > 0
