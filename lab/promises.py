@@ -26,6 +26,7 @@ class Wish(Protocol):
         """Principal and idempotency key."""
         ...
 
+
 _SHOWN = {
     "COMPLETED": (["DEBITED"], ["BOOKED"]),
     "RETURNED": (["RETURNED", "DEBITED"],),

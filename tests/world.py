@@ -23,6 +23,7 @@ from bank_service.settings import BankSettings
 from certs.authority import Pair, create_authority, issue
 from certs.credentials import Credentials, customer_credentials, peer_credentials, read_credentials
 from certs.names import bank_name, gateway_names
+from clients.launcher.ports import choose_block
 from gateway_service.bank_port import GrpcBankPort
 from gateway_service.banks import LinkStatus
 from gateway_service.schema import SCHEMA as GATEWAY_SCHEMA
@@ -120,12 +121,12 @@ class World:
         finally:
             await self.stop()
 
-    async def start_gateway(self, *, listen_banks: str = "localhost:0") -> None:
+    async def start_gateway(self) -> None:
         path = self.home / "gateway" / "gateway.db"
         if not path.exists():
             make_database(path, GATEWAY_SCHEMA)
-        self.gateway = await self.run_gateway(path, self.banks_port or listen_banks)
-        self.banks_port = self.gateway.banks
+        self.banks_port = self.banks_port or _a_port()
+        self.gateway = await self.run_gateway(path, self.banks_port)
         self.channel = self.open_channel(self.gateway.address)
 
     async def run_gateway(self, path: Path, listen_banks: str = "localhost:0") -> "RunningGateway":
@@ -170,7 +171,7 @@ class World:
             operator_admitted=bank not in self.without_operator,
         )
         server = BankServer(settings, identity, around)
-        listen = self.banks[bank].address if bank in self.banks else "localhost:0"
+        listen = self.banks[bank].address if bank in self.banks else _a_port()
         address = await server.start(listen, self.banks_port)
         self.banks[bank] = Running(server, around.database, address, path)
 
@@ -306,6 +307,11 @@ class World:
             random.Random(self.seed),
             InstructionLog(name, self.clock, self.log),
         )
+
+
+def _a_port() -> str:
+    """An address to listen on, now and after a restart: a port that the system hands out may by then be somebody's."""
+    return f"localhost:{choose_block(1)}"
 
 
 class _NoLink:

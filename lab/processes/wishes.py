@@ -29,8 +29,8 @@ class Person:
 @dataclass(slots=True)
 class Wish:
     """One order of a customer, or of the operator for a bank, and everything that was told of it: (state, reason) of
-    every answer that was final; `refused`: why it was not accepted, for good; `read`: see lab.promises. `unheard` counts
-    calls without an answer."""
+    every answer that was final; `refused`: why it was not accepted, for good; `read`: see lab.promises; `unheard`: how
+    many calls had no answer."""
 
     principal: str
     order: order_pb2.Order

@@ -63,6 +63,7 @@ def good_order(alice: Caller, bob: Caller) -> order_pb2.Order:
         ("payer_bank", "north", Reason.BANK_ID_MALFORMED, "payer_bank"),
         ("payer_bank", "N", Reason.BANK_ID_MALFORMED, "payer_bank"),
         ("payer_bank", "NORTHNORTHNO", Reason.BANK_ID_MALFORMED, "payer_bank"),
+        ("payer_bank", "WEST", Reason.UNKNOWN_BANK, "payer_bank"),
         ("payer_bank", "TOKYO", Reason.NOT_LOGGED_IN_AT_BANK, "payer_bank"),
         ("payer_account", -1, Reason.ACCOUNT_NUMBER_MALFORMED, "payer_account"),
         ("payer_account", -2, Reason.ACCOUNT_NUMBER_MALFORMED, "payer_account"),
@@ -133,16 +134,6 @@ async def test_a_bank_that_was_almost_named_is_suggested(world: World) -> None:
     with refused(Reason.UNKNOWN_BANK) as caught:
         await alice.pay(alice.at("NORTH"), ("SUOTH", 1001, "bob"), 1_00, "typo")
     assert caught.value.hint == "did you mean SOUTH?"
-
-
-async def test_a_payers_bank_that_nobody_knows_is_not_known_yet_and_suggested(world: World) -> None:
-    """Before the journal was lost it may have been known, and have paid."""
-    alice = await world.customer("alice", "NORTH", cents=1_00)
-    bob = await world.customer("bob", "SOUTH")
-    with refused(Reason.PAYER_BANK_UNAVAILABLE, field="payer_bank") as caught:
-        await alice.pay(("NROTH", 1001), bob.named_at("SOUTH"), 1_00, "typo")
-    assert caught.value.message == "no bank NROTH in this network"
-    assert caught.value.hint == "did you mean NORTH?"
 
 
 async def test_yen_have_no_cents_and_are_paid_at_face_value(world: World) -> None:
