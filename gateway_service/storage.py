@@ -118,6 +118,11 @@ def journal_was_lost(connection: Connection) -> bool:
     return bool(connection.execute(select(about.c.after_loss)).scalar())
 
 
+def journal_may_be_lost(connection: Connection) -> bool:
+    """Whether the banks had seen another journal, or none of them has been asked yet since this one was begun."""
+    return connection.execute(select((about.c.after_loss == 1) | (about.c.epoch == 0))).scalar_one() == 1
+
+
 def heads_in_journal(connection: Connection, bank: str) -> list[Head]:
     """Every position of a bank at which a transfer's outcome stands, lowest first."""
     sides = (

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from gateway_service.directory import Directory, connected
 from gateway_service.pipeline import Pipeline
 from gateway_service.sessions import Access
-from gateway_service.storage import find_by_keys, journal_was_lost
+from gateway_service.storage import find_by_keys, journal_may_be_lost
 from gateway_service.transfer import Transfer
 from gateway_service.underway import Known
 from interbank.clock import Clock
@@ -149,11 +149,10 @@ class Submission:
         by_bank: dict[str, list[tuple[int, Transfer]]] = {}
         for position, candidate in zip(positions, candidates, strict=True):
             by_bank.setdefault(candidate.order.payer_bank, []).append((position, candidate))
-        links = self._directory.links
         # A bank that is not known here may have joined before the journal was lost, and be about to join again.
-        forgotten = not links or await self._database.read(journal_was_lost)
+        forgotten = await self._database.read(journal_may_be_lost)
         for bank, asked in by_bank.items():
-            if bank not in links and not forgotten:
+            if bank not in self._directory.links and not forgotten:
                 continue  # nobody here can have paid from it
             request = bank_pb2.FindOutcomesRequest(transfer_ids=[candidate.transfer_id for _, candidate in asked])
             try:

@@ -78,7 +78,10 @@ async def test_the_same_order_replays_under_the_same_id_after_the_journal_was_lo
     books.check(world.home)
 
 
-async def test_a_paid_order_is_not_called_not_accepted_while_its_bank_has_yet_to_join(world: World) -> None:
+@pytest.mark.parametrize("joined", [(), ("SOUTH",)])
+async def test_a_paid_order_is_not_called_not_accepted_while_its_bank_has_yet_to_join(
+    world: World, joined: tuple[str, ...]
+) -> None:
     """Who retries on a bank's own authority needs no session at that bank, and so may come before it."""
     alice, bob = await two_customers(world)
     order = an_order(alice.at("NORTH"), bob.named_at("SOUTH"), 1_00, "salary")
@@ -88,13 +91,14 @@ async def test_a_paid_order_is_not_called_not_accepted_while_its_bank_has_yet_to
     assert paid.state == COMPLETED
     await world.quiet()
 
-    await begin_anew(world, "SOUTH")
+    await begin_anew(world, *joined)
     operator = await world.operator()
     told = (await operator.call("PaymentService", "SubmitTransfers", run)).submissions[0]
     if told.HasField("not_accepted"):
         assert told.not_accepted.try_again, told.not_accepted.reason
 
-    await join(world, "NORTH")
+    for bank in ("NORTH", "SOUTH"):
+        await join(world, bank)
     again = (await operator.call("PaymentService", "SubmitTransfers", run)).submissions[0].transfer
     assert (again.state, again.transfer_id) == (COMPLETED, paid.transfer_id)
     await register_again(bob)
