@@ -1,5 +1,5 @@
 """The whole campaign of the fault lab: python -m lab --report docs/faults.md. The harnesses by themselves are
-lab.simulation, lab.crashpoints and lab.powerloss."""
+lab.simulation, lab.crashpoints, lab.powerloss and lab.processes."""
 
 import argparse
 import os
@@ -25,6 +25,7 @@ from lab.planted.rules import BUGS
 from lab.powerloss.campaign import calls_of, drawn, points_to_catch, run_all
 from lab.powerloss.history import ORDERS
 from lab.powerloss.plan import every_sync
+from lab.processes.campaign import run_rounds
 from lab.report import Caught, Run, markdown
 from lab.simulation.campaign import histories_to_catch, run_many
 
@@ -42,6 +43,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         _crash_points(run, wanted)
     with _part(run, "power loss"):
         _power_loss(run, wanted)
+    with _part(run, "real processes"):
+        # One network at a time: how soon it recovers is measured.
+        run.processes = run_rounds(wanted.first, kills=wanted.kills, watch=lambda r: _say(f"{r.kills:,} SIGKILLs"))
     with _part(run, "histories"):
         seeds = range(wanted.first, wanted.first + wanted.histories)
         run.seeds = f"{seeds.start:,} to {seeds.stop - 1:,}"
@@ -106,6 +110,9 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--histories", type=int, default=100_000, metavar="N", help="of the simulation")
     parser.add_argument("--first", type=int, default=1_000_000, metavar="SEED", help="of them")
     parser.add_argument("--points", type=int, default=5_000, metavar="N", help="power losses and failing disks")
+    parser.add_argument(
+        "--kills", type=int, default=2_000, metavar="N", help="SIGKILLs of real processes behind proxies"
+    )
     parser.add_argument("--singles", action="store_true", help="crash points one at a time, and no pairs")
     parser.add_argument("--report", type=Path, metavar="FILE", help="write the page here")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="processes")

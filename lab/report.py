@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from lab.crashpoints.campaign import Result as CrashPoints
 from lab.found import FOUND
 from lab.powerloss.campaign import Result as PowerLoss
+from lab.processes.campaign import Result as Processes
 from lab.simulation.campaign import Campaign as Histories
 
 
@@ -32,13 +33,15 @@ class Run:
     crash_points: CrashPoints = field(default_factory=CrashPoints)
     points: dict[str, int] = field(default_factory=dict)
     power_loss: PowerLoss = field(default_factory=PowerLoss)
+    processes: Processes = field(default_factory=Processes)
     caught: Sequence[Caught] = ()
     seconds: dict[str, float] = field(default_factory=dict)
 
     @property
     def wrong(self) -> list[str]:
         """What ended wrong, by the words of its harness."""
-        replays = (*self.histories.replays(), *self.crash_points.replays(), *self.power_loss.replays())
+        harnesses = (self.histories, self.crash_points, self.power_loss, self.processes)
+        replays = [replay for harness in harnesses for replay in harness.replays()]
         missed = (f"planted and not found: {one.bug}" for one in self.caught if one.after is None)
         return [*(f"{wrong}; `{command}`" for wrong, command in replays), *missed]
 
@@ -66,8 +69,8 @@ def markdown(run: Run, orders_per_point: int) -> str:
 
 
 def _figures(run: Run, orders_per_point: int) -> Iterator[str]:
-    histories, crashes, power = run.histories, run.crash_points, run.power_loss
-    payments = histories.payments + crashes.trials + power.points * orders_per_point
+    histories, crashes, power, processes = run.histories, run.crash_points, run.power_loss, run.processes
+    payments = histories.payments + crashes.trials + power.points * orders_per_point + processes.orders
     wrong = len(run.wrong)
     rate = histories.histories / max(run.seconds.get("histories", 0), 1) * 60
     yield from ("| | |", "|---|---|")
@@ -78,8 +81,10 @@ def _figures(run: Run, orders_per_point: int) -> Iterator[str]:
     yield f"| slowest until all was final, virtual seconds after the last fault | {histories.slowest:.1f} |"
     named = ", ".join(f"{outcome} {count}" for outcome, count in run.points.items())
     yield f"| crash points of real processes ({named}) | {crashes.singles:,} singles, {crashes.pairs:,} pairs |"
-    yield f"| SIGKILLs of real processes | {crashes.deaths:,} |"
-    yield f"| slowest until all was final, seconds | {crashes.slowest:.1f} |"
+    yield f"| SIGKILLs at them, slowest until all was final | {crashes.deaths:,}, {crashes.slowest:.1f} s |"
+    yield f"| SIGKILLs of real processes behind proxies at random moments | {processes.kills:,} |"
+    yield f"| orders meanwhile, of which in doubt for a while | {processes.orders:,}, {processes.unheard.total():,} |"
+    yield f"| slowest until all was final, seconds after the last fault | {processes.slowest:.1f} |"
     yield f"| power losses and failing disks | {power.points:,} points |"
     yield f"| payments acknowledged before them, records told of | {power.acknowledged:,}, {power.answered:,} |"
     yield f"| payments under faults, all together | {payments:,} |"
@@ -96,6 +101,9 @@ def _wrong(run: Run) -> Iterator[str]:
 def _faults(run: Run) -> Iterator[str]:
     yield from ("## Which faults", "", "| fault | in how many histories |", "|---|---|")
     for name, count in sorted((run.histories.faults + run.power_loss.faults).items()):
+        yield f"| {name} | {count:,} |"
+    yield from ("", "| fault of real processes and their links | how often |", "|---|---|")
+    for name, count in sorted(run.processes.faults.items()):
         yield f"| {name} | {count:,} |"
 
 

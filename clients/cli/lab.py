@@ -1,6 +1,7 @@
 """The fault lab on the command line. It hurts a network that it makes for it, never yours."""
 
 import os
+import random
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -31,6 +32,7 @@ def lab() -> None:
       interbank lab histories
       interbank lab crash-points
       interbank lab power-loss
+      interbank lab processes
     """
 
 
@@ -85,6 +87,23 @@ def power_loss(context: Context, points: int, jobs: int) -> int:
     except ModuleNotFoundError:
         raise click.ClickException("this needs APSW, which is SQLite with files of our own: pip install apsw") from None
     return _show(context, lambda watch: run_all(drawn(range(points)), jobs, watch))
+
+
+@lab.command()
+@common
+@click.option("--kills", type=click.IntRange(1), default=30, show_default=True, metavar="N", help="How many SIGKILLs.")
+@click.option("--seed", type=click.IntRange(0), metavar="N", help="Of the first round; by default a new one.")
+def processes(context: Context, kills: int, seed: int | None) -> int:
+    """A gateway and three banks as real processes behind proxies: killed, paused, restored and cut off while customers
+    pay.
+
+    \b
+      interbank lab processes --kills 100
+    """
+    from lab.processes.campaign import run_rounds
+
+    first = random.randrange(2**32) if seed is None else seed  # noqa: S311  guards nothing
+    return _show(context, lambda watch: run_rounds(first, kills=kills, watch=watch))
 
 
 def _show(context: Context, carry_out: Callable[[Callable[[Any], None]], _Result]) -> int:

@@ -1,5 +1,6 @@
 """`interbank lab`, as people and scripts call it, and the page that a campaign writes."""
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from lab.crashpoints.campaign import Result as CrashPoints
 from lab.crashpoints.trial import Ended, Trial
 from lab.found import FOUND
+from lab.processes.campaign import Result as Processes
 from lab.report import Caught, Run, markdown
 from lab.simulation.campaign import Campaign
 from tests.command_line import run
@@ -33,12 +35,18 @@ def test_the_page_says_what_was_run_and_that_nothing_was_wrong() -> None:
     run = run_of(Caught("no sync at all", "power loss", 2))
     run.histories = Campaign(histories=2_000, payments=30_000, deaths=7)
     run.seconds["histories"] = 120.0
+    run.processes = Processes(kills=2_001, orders=9_000, unheard=Counter(COMPLETED=40, REFUSED=2), slowest=4.24)
+    run.processes.faults = Counter({"half-open": 17})
 
     page = markdown(run, orders_per_point=50)
     assert "Written by `python -m lab` from its own results" in page
     assert "at commit 0123456789ab, on cpu a fast one, cores 2" in page
     assert "| histories of the simulation, seeds 1 to 2 | 2,000, 1,000 a minute |" in page
-    assert "| payments under faults, all together | 30,000 |" in page
+    assert "| payments under faults, all together | 39,000 |" in page
+    assert "| SIGKILLs of real processes behind proxies at random moments | 2,001 |" in page
+    assert "| orders meanwhile, of which in doubt for a while | 9,000, 42 |" in page
+    assert "| slowest until all was final, seconds after the last fault | 4.2 |" in page
+    assert "| half-open | 17 |" in page
     assert "| planted bugs found | 1 of 1 |" in page
     assert "or anything else wrong** | **0** |" in page
     assert "\n## What ended wrong\n\nNothing.\n" in page
@@ -49,12 +57,14 @@ def test_the_page_says_what_was_run_and_that_nothing_was_wrong() -> None:
 def test_the_page_says_what_was_wrong_and_how_to_see_it_again() -> None:
     run = run_of(Caught("a new id on every retry", "simulation", None))
     run.histories = Campaign(failed={7: ["a cent is missing", "and more"]})
+    run.processes.failed["python -m lab.processes --seed 9"] = ("a debit is still open", "and more")
     run.crash_points = CrashPoints()
     run.crash_points.add(Ended(Trial(("NORTH: taking DEBIT",), "COMPLETED", True), wrong=["paid 2 times"]))
 
     page = markdown(run, orders_per_point=50)
-    assert "or anything else wrong** | **3** |" in page
+    assert "or anything else wrong** | **4** |" in page
     assert "- seed 7: a cent is missing; `python -m lab.simulation --seed 7 --timeline`" in page
     assert "paid 2 times; `python -m lab.crashpoints --outcome COMPLETED --point 'NORTH: taking DEBIT' --retry`" in page
+    assert "- a debit is still open and 1 more; `python -m lab.processes --seed 9`" in page
     assert "- planted and not found: a new id on every retry" in page
     assert "| a new id on every retry | simulation | not found |" in page
