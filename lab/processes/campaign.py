@@ -13,7 +13,8 @@ from lab.processes.round import Round, carry_out
 
 @dataclass
 class Result:
-    """What came of rounds, summed up. `failed` are the commands that carry a round out again, with what was wrong."""
+    """What came of rounds, summed up. `slowest` is a recovery in seconds, `largest` a process in MB. `failed` are the
+    commands that carry a round out again, with what was wrong."""
 
     rounds: int = 0
     seconds: float = 0.0
@@ -21,6 +22,7 @@ class Result:
     orders: int = 0
     reads: int = 0
     slowest: float = 0.0
+    largest: float = 0.0
     faults: Counter[str] = field(default_factory=Counter)
     ends: Counter[str] = field(default_factory=Counter)
     unheard: Counter[str] = field(default_factory=Counter)
@@ -34,6 +36,7 @@ class Result:
         self.orders += ended.orders
         self.reads += ended.reads
         self.slowest = max(self.slowest, ended.recovery)
+        self.largest = max(self.largest, ended.memory)
         self.faults += ended.faults
         self.ends += ended.ends
         self.unheard += ended.unheard
@@ -47,7 +50,7 @@ class Result:
         yield f"SIGKILLs {self.kills:,}; " + _counted(self.faults)
         yield f"told      {_counted(self.ends)}; {self.reads:,} statements read after an answer"
         yield f"of which {self.unheard.total():,} were in doubt for a while: {_counted(self.unheard)}"
-        yield f"slowest until everything was final {self.slowest:.1f} s"
+        yield f"slowest until everything was final {self.slowest:.1f} s; largest process {self.largest:.0f} MB"
         for wrong, again in self.replays():
             yield f"WRONG {wrong}"
             yield f"  {again}"

@@ -81,6 +81,11 @@ class Network:
         return ended + [f"{log.name}: {_first_exception(log)}" for log in raised]
 
     @property
+    def pids(self) -> dict[str, int]:
+        """Of everybody who is alive, by name."""
+        return {name: server.pid for name, server in self.servers.items() if server.alive}
+
+    @property
     def customers_address(self) -> str:
         """Where customers find the gateway."""
         return self.proxies[CUSTOMERS, GATEWAY].address

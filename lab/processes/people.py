@@ -82,6 +82,11 @@ class People:
         while not await self._connected():  # noqa: ASYNC110  what is waited for is in other processes
             await asyncio.sleep(0.05)
 
+    async def until_ended(self, orders: int) -> None:
+        """Wait until so many orders have been told an end."""
+        while self.ended < orders:  # noqa: ASYNC110  what is waited for is in other processes
+            await asyncio.sleep(0.05)
+
     async def _connected(self) -> bool:
         try:
             answer = await self._operator.call("AccountService", "ListBanks", gateway_pb2.ListBanksRequest())

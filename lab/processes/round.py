@@ -10,17 +10,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab.home import Home
+from lab.processes.footprint import footprints, grown
 from lab.processes.judgement import judge, mend
 from lab.processes.nemesis import Nemesis
 from lab.processes.network import running
 from lab.processes.people import People
 from lab.processes.plan import Plan
 
+WARM = 300
+"""Orders after which a process takes what it takes while it works."""
+
 
 @dataclass(frozen=True, slots=True)
 class Round:
     """What came of a plan. `ends` are what orders came to, in the words of those who asked; `unheard` the same for
-    orders of which a call got no answer. `recovery` is in seconds, from the last fault until all was final."""
+    orders of which a call got no answer. `recovery` is in seconds, from the last fault until all was final; `memory` in
+    MB, of the process that held most in the end."""
 
     plan: Plan
     seconds: float
@@ -31,6 +36,7 @@ class Round:
     unheard: Counter[str]
     reads: int
     recovery: float
+    memory: float
     wrong: tuple[str, ...]
 
 
@@ -53,7 +59,8 @@ async def _carry_out(plan: Plan, folder: Path, say: Callable[[str], None], kills
         people, nemesis = People(network, plan.seed), Nemesis(network)
         try:
             await people.settle_in()
-            begun = clock()
+            await people.until_ended(WARM)
+            before, begun = footprints(network.pids), clock()
             for number, period in enumerate(plan.periods, start=1):
                 await nemesis.carry_out(period)
                 say(f"period {number} of {len(plan.periods)}, {nemesis.kills} SIGKILLs, {people.ended:,} payments")
@@ -62,13 +69,25 @@ async def _carry_out(plan: Plan, folder: Path, say: Callable[[str], None], kills
             seconds, mended = clock() - begun, clock()
             unfinished = await mend(network, people)
             recovery = clock() - mended
+            after = footprints(network.pids)
         finally:
             await people.close()
         judged = judge(network, people, journal_whole=plan.journal_whole, late=plan.late)
-        wrong = [*nemesis.wrong, *unfinished, *judged]
+        wrong = [*nemesis.wrong, *unfinished, *judged, *grown(before, after)]
     ends = Counter(wish.end for wish in people.wishes.made)
     unheard = Counter(wish.end for wish in people.wishes.made if wish.unheard)
     orders = len(people.wishes.made)
+    memory = max((one.memory for one in after.values()), default=0.0)
     return Round(
-        plan, seconds, nemesis.kills, nemesis.faults, orders, ends, unheard, people.reads, recovery, tuple(wrong)
+        plan,
+        seconds,
+        nemesis.kills,
+        nemesis.faults,
+        orders,
+        ends,
+        unheard,
+        people.reads,
+        recovery,
+        memory,
+        tuple(wrong),
     )

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from lab.home import read_rows
+from lab.processes.footprint import Footprint, grown
 from lab.processes.network import BANKS
 from lab.processes.plan import KINDS, LoseJournal, Restore, TakeOver, draw
 from lab.processes.proxy import Condition, Direction, Proxy
@@ -240,3 +241,13 @@ def test_a_seed_gives_one_plan_and_a_round_has_one_fate_at_most() -> None:
         assert plan.command == f"python -m lab.processes --seed {seed}"
     assert draw(7, ("kill", "drip")).command == "python -m lab.processes --seed 7 --only kill,drip"
     assert sum(not period.strikes for period in draw(7).periods) > 0
+
+
+def test_a_process_that_grew_is_named() -> None:
+    before = {"NORTH": Footprint(90.0, 23, 12)}
+    assert list(grown(before, {"NORTH": Footprint(120.0, 30, 14)})) == []
+    assert list(grown(before, {"NORTH": Footprint(190.0, 223, 62)})) == [
+        "NORTH holds 190 MB, at the beginning 90",
+        "NORTH has 223 descriptors open, at the beginning 23",
+        "NORTH has 62 threads, at the beginning 12",
+    ]
