@@ -11,7 +11,8 @@ from pathlib import Path
 import click
 
 from lab.processes.campaign import Result, run_rounds
-from lab.processes.plan import KINDS
+from lab.processes.disk import LARGEST, may_fill
+from lab.processes.plan import FULL_DISK, KINDS, PERIODS
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -29,6 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     result = run_rounds(
         seed,
         kinds=arguments.only,
+        periods=arguments.periods,
         kills=arguments.kills,
         minutes=arguments.minutes,
         home=arguments.home,
@@ -42,9 +44,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _kinds(text: str) -> tuple[str, ...]:
     asked = text.split(",")
-    if unknown := [kind for kind in asked if kind not in KINDS]:
-        raise argparse.ArgumentTypeError(f"no such fault: {', '.join(unknown)}; there are {', '.join(KINDS)}")
-    return tuple(kind for kind in KINDS if kind in asked)
+    known = (*KINDS, FULL_DISK)
+    if unknown := [kind for kind in asked if kind not in known]:
+        raise argparse.ArgumentTypeError(f"no such fault: {', '.join(unknown)}; there are {', '.join(known)}")
+    return tuple(kind for kind in known if kind in asked)
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -55,9 +58,15 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     until.add_argument(
         "--minutes", type=float, default=0.0, metavar="M", help="rounds for so long; by default one round"
     )
-    parser.add_argument("--only", type=_kinds, default=KINDS, metavar="A,B", help=f"of {','.join(KINDS)}")
+    parser.add_argument("--periods", type=int, default=PERIODS, metavar="N", help=f"in a round; by default {PERIODS}")
+    parser.add_argument("--only", type=_kinds, default=KINDS, metavar="A,B", help=f"of {','.join((*KINDS, FULL_DISK))}")
     parser.add_argument("--home", type=Path, metavar="DIR", help="keep each round's files in a folder of it")
-    return parser.parse_args(argv)
+    arguments = parser.parse_args(argv)
+    if FULL_DISK in arguments.only and not (arguments.home and may_fill(arguments.home)):
+        parser.error(
+            f"{FULL_DISK} needs --home on a disk of its own of at most {LARGEST // 2**20} MiB, such as a tmpfs"
+        )
+    return arguments
 
 
 if __name__ == "__main__":

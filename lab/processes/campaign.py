@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lab.processes.plan import KINDS, draw
+from lab.processes.plan import KINDS, PERIODS, draw
 from lab.processes.round import Round, carry_out
 
 
@@ -26,6 +26,7 @@ class Result:
     faults: Counter[str] = field(default_factory=Counter)
     ends: Counter[str] = field(default_factory=Counter)
     unheard: Counter[str] = field(default_factory=Counter)
+    not_now: Counter[str] = field(default_factory=Counter)
     failed: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def add(self, ended: Round) -> None:
@@ -40,6 +41,7 @@ class Result:
         self.faults += ended.faults
         self.ends += ended.ends
         self.unheard += ended.unheard
+        self.not_now += ended.not_now
         if ended.wrong:
             self.failed[ended.plan.command] = ended.wrong
 
@@ -50,6 +52,7 @@ class Result:
         yield f"SIGKILLs {self.kills:,}; " + _counted(self.faults)
         yield f"told      {_counted(self.ends)}; {self.reads:,} statements read after an answer"
         yield f"of which {self.unheard.total():,} were in doubt for a while: {_counted(self.unheard)}"
+        yield f"asked again after {_counted(self.not_now)}"
         yield f"slowest until everything was final {self.slowest:.1f} s; largest process {self.largest:.0f} MB"
         for wrong, again in self.replays():
             yield f"WRONG {wrong}"
@@ -66,6 +69,7 @@ def run_rounds(
     first: int,
     *,
     kinds: Collection[str] = KINDS,
+    periods: int = PERIODS,
     kills: int = 0,
     minutes: float = 0.0,
     home: Path | None = None,
@@ -78,7 +82,7 @@ def run_rounds(
     while not result.rounds or result.kills < kills or time.monotonic() - begun < minutes * 60:
         seed = first + result.rounds
         left = kills - result.kills if kills else math.inf
-        result.add(carry_out(draw(seed, kinds), home / f"seed-{seed}" if home else None, say, left))
+        result.add(carry_out(draw(seed, kinds, periods), home / f"seed-{seed}" if home else None, say, left))
         watch(result)
     return result
 

@@ -7,8 +7,9 @@ from certs.authority import issue
 from certs.names import bank_name, gateway_names
 from gateway_service.schema import SCHEMA as GATEWAY_SCHEMA
 from lab.home import GATEWAY, copy_database, make_database, put_back, remove
+from lab.processes.disk import fill, free
 from lab.processes.network import BANKS, EVERYBODY, Network
-from lab.processes.plan import Befall, Break, Kill, LoseJournal, Pause, Period, Restore, Rotate, Strike, TakeOver
+from lab.processes.plan import Befall, Break, Fill, Kill, LoseJournal, Pause, Period, Restore, Rotate, Strike, TakeOver
 from lab.processes.proxy import CLEAR
 
 FENCED_WITHIN = 30.0
@@ -47,6 +48,8 @@ class Nemesis:
                 await self._take_over(strike)
             case Rotate():
                 await self._rotate()
+            case Fill():
+                await self._fill(strike)
 
     async def _kill(self, names: tuple[str, ...], down: float) -> None:
         servers = [self._network.servers[name] for name in names]
@@ -117,6 +120,15 @@ class Nemesis:
         except TimeoutError:
             self.wrong.append(f"{first.name} goes on beside {second.name}")
             await first.kill()
+
+    async def _fill(self, strike: Fill) -> None:
+        folder = self._network.home.folder
+        self.faults["full disks"] += 1
+        await asyncio.to_thread(fill, folder)
+        try:
+            await asyncio.sleep(strike.lasts)
+        finally:
+            free(folder)
 
     async def _rotate(self) -> None:
         home, authority = self._network.home, self._network.home.authority

@@ -3,6 +3,7 @@ under one key until he is told an end."""
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
@@ -27,7 +28,8 @@ _STATES = {value: name.removeprefix("TRANSFER_STATE_") for name, value in order_
 
 
 class People:
-    """At each bank a customer who pays, a treasury from which the operator pays, workers, and a frozen account."""
+    """At each bank a customer who pays, a treasury from which the operator pays, workers, and a frozen account.
+    `not_now` counts answers after which somebody asked again, by their reason."""
 
     def __init__(self, network: Network, seed: int) -> None:
         self._network = network
@@ -37,6 +39,7 @@ class People:
         self._enough = asyncio.Event()
         self._working: list[asyncio.Task[None]] = []
         self.wishes = Wishes(())
+        self.not_now: Counter[str] = Counter()
         self.reads = 0
 
     @property
@@ -139,6 +142,7 @@ class People:
                 if not may_change(refused):
                     wish.refused = refused.reason.name
                     return
+                self.not_now[refused.reason.name] += 1
                 wish.unheard += refused.reason is Reason.GATEWAY_UNREACHABLE
                 await asyncio.sleep(chance.uniform(0.05, 0.5))
                 if refused.reason is Reason.NOT_LOGGED_IN:
@@ -182,16 +186,20 @@ class People:
                 await line.log_in(OPERATOR, "")
             answer = await line.call("PaymentService", "SubmitTransfers", request)
         except Refused as refused:
+            self.not_now[refused.reason.name] += 1
             if refused.reason is Reason.NOT_LOGGED_IN:
                 line.token = ""
             for wish in wishes:
+                self.not_now[refused.reason.name] += 1
                 wish.unheard += refused.reason is Reason.GATEWAY_UNREACHABLE
             await asyncio.sleep(chance.uniform(0.05, 0.5))
             return
         for wish, submission in zip(wishes, answer.submissions, strict=True):
             if submission.HasField("transfer"):
                 _take(wish, submission.transfer)
-            elif not may_change(Refused(Reason[submission.not_accepted.reason])):
+            elif may_change(Refused(Reason[submission.not_accepted.reason])):
+                self.not_now[submission.not_accepted.reason] += 1
+            else:
                 wish.refused = submission.not_accepted.reason
 
 

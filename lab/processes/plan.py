@@ -15,6 +15,9 @@ KINDS = ("kill", "pause", *CONDITIONS, *BREAKS, "certificates", *FATES)
 """What can befall a network. Of FATES a round has one at most: a bank restored from an old copy together with a journal
 that is lost or older may answer otherwise than before, as docs/protocol.md says."""
 
+FULL_DISK = "full-disk"
+"""Befalls only who asks for it, since it needs a small disk of its own."""
+
 PERIODS = 20
 """In a round; a quarter of them without any fault."""
 
@@ -84,13 +87,21 @@ class TakeOver:
 
 
 @dataclass(frozen=True, slots=True)
+class Fill:
+    """The disk that everything lies on is full for so many seconds."""
+
+    at: float
+    lasts: float
+
+
+@dataclass(frozen=True, slots=True)
 class Rotate:
     """New keys and certificates for everybody from the same authority; the processes are restarted one by one."""
 
     at: float
 
 
-Strike = Kill | Pause | Befall | Break | Restore | LoseJournal | TakeOver | Rotate
+Strike = Kill | Pause | Befall | Break | Restore | LoseJournal | TakeOver | Rotate | Fill
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +114,11 @@ class Period:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A round's periods, one after the other. `fate` is one of FATES, or empty."""
+    """A round's periods, one after the other: `drawn` of them, and those of its fate, which is one of FATES, or
+    empty."""
 
     seed: int
+    drawn: int
     kinds: tuple[str, ...]
     fate: str
     periods: tuple[Period, ...]
@@ -114,7 +127,8 @@ class Plan:
     def command(self) -> str:
         """What carries it out again."""
         only = "" if self.kinds == KINDS else f" --only {','.join(self.kinds)}"
-        return f"python -m lab.processes --seed {self.seed}{only}"
+        periods = "" if self.drawn == PERIODS else f" --periods {self.drawn}"
+        return f"python -m lab.processes --seed {self.seed}{periods}{only}"
 
     @property
     def journal_whole(self) -> bool:
@@ -138,7 +152,7 @@ def draw(seed: int, kinds: Collection[str] = KINDS, periods: int = PERIODS) -> P
             drawn.insert(chance.randrange(len(drawn)), _fateful(chance, fate))
     if "certificates" in kinds and (chance.random() < 0.3 or len(kinds) == 1):
         drawn.insert(chance.randrange(len(drawn)), Period(chance.uniform(3, 6), (Rotate(chance.uniform(0, 1)),)))
-    return Plan(seed, tuple(kind for kind in KINDS if kind in kinds), fate, tuple(drawn))
+    return Plan(seed, periods, tuple(kind for kind in (*KINDS, FULL_DISK) if kind in kinds), fate, tuple(drawn))
 
 
 def _period(chance: random.Random, kinds: Collection[str]) -> Period:
@@ -153,6 +167,8 @@ def _period(chance: random.Random, kinds: Collection[str]) -> Period:
         strikes.append(Pause(chance.uniform(0, seconds / 2), _some(chance), _length_of_pause(chance)))
     strikes += [_befall(chance, kind, seconds) for kind in CONDITIONS if kind in drawn]
     strikes += [_break(chance, kind, seconds) for kind in BREAKS if kind in drawn]
+    if FULL_DISK in kinds and chance.random() < 0.6:
+        strikes.append(Fill(chance.uniform(0, seconds / 2), chance.uniform(0.5, 6)))
     return Period(seconds, tuple(strikes))
 
 

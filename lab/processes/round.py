@@ -24,8 +24,9 @@ WARM = 300
 @dataclass(frozen=True, slots=True)
 class Round:
     """What came of a plan. `ends` are what orders came to, in the words of those who asked; `unheard` the same for
-    orders of which a call got no answer. `recovery` is in seconds, from the last fault until all was final; `memory` in
-    MB, of the process that held most in the end."""
+    orders of which a call got no answer; `not_now` are answers after which somebody asked again, by their reason.
+    `recovery` is in seconds, from the last fault until all was final; `memory` in MB, of the largest process in the
+    end."""
 
     plan: Plan
     seconds: float
@@ -34,6 +35,7 @@ class Round:
     orders: int
     ends: Counter[str]
     unheard: Counter[str]
+    not_now: Counter[str]
     reads: int
     recovery: float
     memory: float
@@ -86,6 +88,7 @@ async def _carry_out(plan: Plan, folder: Path, say: Callable[[str], None], kills
         orders,
         ends,
         unheard,
+        people.not_now,
         people.reads,
         recovery,
         memory,
