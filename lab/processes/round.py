@@ -62,7 +62,8 @@ async def _carry_out(plan: Plan, folder: Path, say: Callable[[str], None], kills
         try:
             await people.settle_in()
             await people.until_ended(WARM)
-            before, begun = footprints(network.pids), clock()
+            pids, begun = network.pids, clock()
+            before = footprints(pids)
             for number, period in enumerate(plan.periods, start=1):
                 await nemesis.carry_out(period)
                 say(f"period {number} of {len(plan.periods)}, {nemesis.kills} SIGKILLs, {people.ended:,} payments")
@@ -72,10 +73,11 @@ async def _carry_out(plan: Plan, folder: Path, say: Callable[[str], None], kills
             unfinished = await mend(network, people)
             recovery = clock() - mended
             after = footprints(network.pids)
+            lived = {name: one for name, one in after.items() if network.pids[name] == pids[name]}
         finally:
             await people.close()
         judged = judge(network, people, journal_whole=plan.journal_whole, late=plan.late)
-        wrong = [*nemesis.wrong, *unfinished, *judged, *grown(before, after)]
+        wrong = [*nemesis.wrong, *unfinished, *judged, *grown(before, lived)]
     ends = Counter(wish.end for wish in people.wishes.made)
     unheard = Counter(wish.end for wish in people.wishes.made if wish.unheard)
     orders = len(people.wishes.made)
