@@ -35,13 +35,14 @@ class Line:
         if self._channel is None:
             credentials = customer_credentials(self._network.home.authority.certificate.read_bytes())
             self._channel = open_peer_channel(self._network.customers_address, credentials, name=GATEWAY_NAME)
-        rpc = getattr(getattr(gateway_pb2_grpc, f"{service}Stub")(self._channel), method)
+        channel = self._channel
+        rpc = getattr(getattr(gateway_pb2_grpc, f"{service}Stub")(channel), method)
         metadata = (("authorization", f"Bearer {self.token}"),) if self.token else ()
         try:
             return await rpc(request, timeout=ANSWER_WITHIN, metadata=metadata)
         except grpc.aio.AioRpcError as error:
             refused = from_rpc_error(error)
-            if refused.reason is Reason.GATEWAY_UNREACHABLE:
+            if refused.reason is Reason.GATEWAY_UNREACHABLE and channel is self._channel:
                 await self.hang_up()
             raise refused from None
         except (grpc.aio.UsageError, asyncio.CancelledError):

@@ -62,8 +62,8 @@ class People:
             customer, treasury, *_ = (one for one in everybody if one.bank == bank)
             line = Line(self._network)
             self._lines.append(line)
-            await line.register(customer.name, bank, customer.account)
-            await line.log_in(customer.name, bank)
+            while not line.token:
+                await line.come_back(customer.name, bank, customer.account, "")
             self._start(self._pay_one_by_one(customer, line))
             self._start(self._pay_in_runs(treasury))
 
