@@ -107,13 +107,17 @@ def _require_payer(book: Book, outcome: KnownOutcome, numbers: Mapping[str, int]
 
 def _require_account(book: Book, outcome: KnownOutcome, number: int, name: str, numbers: Mapping[str, int]) -> None:
     """See to it that an account is there. One that was opened after the copy was made is opened again for the user whom
-    the order names; if it names none, or one who has another account now, under a name that no user can have."""
+    the order names; if it names none, or one who has another account now, under a name that no user can have. A number
+    that was given to somebody else since is not his: his money pays for nobody. Raises Refused(OUTCOMES_CONTRADICT)."""
     account = book.accounts.get(number)
     if account is None:
-        username = name if name and numbers.get(name, number) == number else f"?{number}"
+        held = any(other.username == name and other.status != "CLOSED" for other in book.accounts.values())
+        username = name if name and name not in numbers and not held else f"?{number}"
         book.open_account(Account(number, "customer", username, book.currency, "OPEN", 0), actor=ACTOR)
     elif account.status == "CLOSED":
         raise _contradicts(outcome, f"here account {number} is closed")
+    elif name and account.username not in (name, f"?{number}"):
+        raise _contradicts(outcome, f"here account {number} belongs to another user")
 
 
 def _cover(book: Book, instruction: Instruction, short: int) -> Instruction:

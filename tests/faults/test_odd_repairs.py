@@ -1,0 +1,79 @@
+"""Schedules and edited files against the repair of a restored bank: it ends, and nobody gains or loses by it."""
+
+import contextlib
+
+import pytest
+
+from interbank.storage.sqlite import driver
+from tests.disasters import copy_of, put_back, restore
+from tests.faults.test_repaired_bank import agree, balance, pay, repaired
+from tests.world import Caller, World
+
+
+@pytest.fixture
+async def customers(world: World) -> tuple[Caller, Caller]:
+    """Alice at NORTH and bob at SOUTH with 100.00 each."""
+    return await world.customer("alice", "NORTH", cents=100_00), await world.customer("bob", "SOUTH", cents=100_00)
+
+
+async def edit(world: World, bank: str, *statements: str) -> None:
+    """Somebody with the file of a bank that is down changes it."""
+    with contextlib.closing(driver().connect(world.banks[bank].path, isolation_level=None)) as file:
+        for (name,) in file.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            file.execute(f"DROP TRIGGER {name}")
+        for statement in statements:
+            file.execute(statement)
+
+
+async def test_a_user_who_had_two_accounts_one_after_the_other_since_the_copy_does_not_stop_the_repair(
+    world: World, customers: tuple[Caller, Caller]
+) -> None:
+    alice, _ = customers
+    old = copy_of(world, "SOUTH")
+    operator = await world.operator()
+    dora = await world.customer("dora", "SOUTH")
+    first = dora.accounts["SOUTH"]
+    await pay(alice, dora, 5_00, "first")
+    await pay(dora, alice, 5_00, "all-of-it")
+    await world.quiet()
+    await operator.set_status("SOUTH", first, "CLOSED")
+    second = await operator.open_account("SOUTH", dora.username)
+    await alice.pay(alice.at("NORTH"), ("SOUTH", second, dora.username), 7_00, "second")
+    await world.quiet()
+
+    await restore(world, "SOUTH", old)
+    await repaired(world, "SOUTH")
+
+    assert (balance(world, "SOUTH", first), balance(world, "SOUTH", second)) == (0, 7_00)
+    agree(world)
+
+
+async def test_what_was_another_users_is_not_taken_from_whoever_has_its_account_number_now(
+    world: World, customers: tuple[Caller, Caller]
+) -> None:
+    """NORTH served a while on an old copy, unnoticed: the gateway had forgotten and SOUTH was down. It gave dora's
+    number to erin. Then SOUTH comes, and says what dora had paid."""
+    _, bob = customers
+    old = copy_of(world, "NORTH")
+    dora = await world.customer("dora", "NORTH", cents=20_00)
+    await pay(dora, bob, 20_00, "doras")
+    await world.quiet()
+    await world.stop_gateway()
+    for bank in ("NORTH", "SOUTH"):
+        await world.stop_bank(bank)
+    put_back(world.banks["NORTH"].path, old)
+    with contextlib.closing(driver().connect(world.gateway.path)) as journal:
+        journal.execute("UPDATE banks SET head_record_id = 0, head_chain_hash = x''")
+        journal.commit()
+    await world.start_bank("NORTH")
+    await world.start_gateway()
+    await world.connected("NORTH")
+    operator = await world.operator()
+    number = await operator.open_account("NORTH", "erin", 30_00)
+    assert number == dora.accounts["NORTH"]
+
+    await world.start_bank("SOUTH")
+    await world.until(lambda: world.link("NORTH").cause.endswith(f"here account {number} belongs to another user"))
+
+    assert balance(world, "NORTH", number) == 30_00
+    assert world.sql("NORTH", "SELECT count(*) FROM lost_records") == [(0,)], "a human must look"
