@@ -76,9 +76,9 @@ class Repair:
         await self._require_everybody(bank, port, others)
         positions = await self._database.read(lambda connection: heads_in_journal(connection, bank))
         agreed = await _agreed(positions, port)
-        # A bank that has all that the journal saw, and lacks what others saw, has served this journal on the old copy:
-        # the others saw another history, of which nothing is known to be shared.
-        above = 0 if positions[-1:] == [agreed] else agreed.record_id
+        # What another bank saw and the journal did not may belong to another history: the bank may have served this
+        # journal on an old copy. Then nothing is known to be shared, whatever its numbers are.
+        above = agreed.record_id if self._fence.claims_about(bank) <= set(positions) else 0
         journal = await self._in_journal(bank, above)
         told = [known for other in others.values() for known in await _witnessed(other, bank, above)]
         debits = {debit.transfer_id: debit.debit for other in others.values() for debit in await other.open_debits()}

@@ -5,7 +5,8 @@ import contextlib
 import pytest
 
 from interbank.storage.sqlite import driver
-from tests.disasters import copy_of, put_back, restore
+from tests import books
+from tests.disasters import begin_anew, copy_of, put_back, quarantined, register_again, restore
 from tests.faults.test_repaired_bank import agree, balance, pay, repaired
 from tests.world import Caller, World
 
@@ -77,3 +78,36 @@ async def test_what_was_another_users_is_not_taken_from_whoever_has_its_account_
 
     assert balance(world, "NORTH", number) == 30_00
     assert world.sql("NORTH", "SELECT count(*) FROM lost_records") == [(0,)], "a human must look"
+
+
+async def test_a_bank_restored_twice_before_a_witness_joins_is_repaired_from_before_the_first_time(
+    world: World, customers: tuple[Caller, Caller]
+) -> None:
+    """NORTH debits, SOUTH credits. The journal is lost, NORTH serves it on a copy from before, and is put back once
+    more, to a copy of that second history. When SOUTH joins, its numbers belong to the first one, and are no higher."""
+    alice, bob = customers
+    await pay(alice, bob, 1_00, "settled-before")
+    await world.quiet()
+    first = copy_of(world, "NORTH")
+    await pay(alice, bob, 50_00, "forgotten")
+    await world.quiet()
+    await world.stop_bank("SOUTH")
+    await world.stop_bank("NORTH")
+    put_back(world.banks["NORTH"].path, first)
+    await world.start_bank("NORTH")
+    await begin_anew(world, "NORTH")
+    await register_again(alice)
+    carol = await world.customer("carol", "NORTH")
+    for number in range(8):
+        await alice.pay(alice.at("NORTH"), carol.named_at("NORTH"), 1_00, f"second-history-{number}")
+    second = copy_of(world, "NORTH")
+    await alice.pay(alice.at("NORTH"), carol.named_at("NORTH"), 1_00, "second-history-more")
+    await restore(world, "NORTH", second)
+    await quarantined(world, "NORTH")
+
+    await world.start_bank("SOUTH")
+    await repaired(world, "NORTH")
+
+    assert balance(world, "SOUTH", bob.accounts["SOUTH"]) == 151_00
+    assert balance(world, "NORTH", alice.accounts["NORTH"]) == 40_00
+    books.check(world.home, journal_whole=False)
