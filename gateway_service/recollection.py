@@ -54,6 +54,13 @@ def believed(known: KnownOutcome, transfer: Transfer | None, *, journal_lost: bo
     return said is None or said.kind is known.kind
 
 
+def as_ordered(known: KnownOutcome, transfer: Transfer) -> KnownOutcome:
+    """A word that counts, about the order that the journal accepted: the copy of it that came along may be edited, and
+    a bank takes none of the outcomes when one does not fit its order."""
+    order, principal, actor = transfer.order, transfer.principal, transfer.actor
+    return replace(known, instruction=replace(known.instruction, order=order, principal=principal, actor=actor))
+
+
 def together(*sources: Iterable[KnownOutcome]) -> list[KnownOutcome]:
     """What several know, each outcome once: as the first of them tells it who knows what it rests on, and for a refusal
     why."""

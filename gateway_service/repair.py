@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from gateway_service.bank_port import BankDescription, BankPort, OpenDebit, Unknown
 from gateway_service.fencing import Fence
-from gateway_service.recollection import believed, outcomes_of, together, with_debits
+from gateway_service.recollection import as_ordered, believed, outcomes_of, together, with_debits
 from gateway_service.storage import find_by_ids, heads_in_journal, journal_was_lost, list_concerning
 from gateway_service.transfer import Transfer
 from interbank.instructions import Head, KnownOutcome
@@ -110,8 +110,9 @@ class Repair:
         found = []
         for known in told:
             identity = known.instruction.transfer_id
-            if believed(known, journal.get(identity), journal_lost=lost):
-                found.append(known)
+            transfer = journal.get(identity)
+            if believed(known, transfer, journal_lost=lost):
+                found.append(known if transfer is None else as_ordered(known, transfer))
             else:
                 log.error("%s of %s is not what the journal knows of it, and not believed", identity.hex(), bank)
         return found

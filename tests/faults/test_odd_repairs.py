@@ -4,11 +4,12 @@ import contextlib
 
 import pytest
 
+from interbank.instructions import InstructionKind
 from interbank.storage.sqlite import driver
 from tests import books
 from tests.disasters import begin_anew, copy_of, put_back, quarantined, register_again, restore
 from tests.faults.test_repaired_bank import agree, balance, pay, repaired
-from tests.world import Caller, World
+from tests.world import Caller, World, an_order
 
 
 @pytest.fixture
@@ -78,6 +79,29 @@ async def test_what_was_another_users_is_not_taken_from_whoever_has_its_account_
 
     assert balance(world, "NORTH", number) == 30_00
     assert world.sql("NORTH", "SELECT count(*) FROM lost_records") == [(0,)], "a human must look"
+
+
+async def test_an_order_that_was_edited_in_one_banks_file_does_not_stop_the_repair_of_another(
+    world: World, customers: tuple[Caller, Caller]
+) -> None:
+    """SOUTH alone knows that NORTH has debited, and its file gives another reference than the accepted order."""
+    alice, bob = customers
+    old = copy_of(world, "NORTH")
+    credit = world.wire.hold_reply(InstructionKind.CREDIT)
+    await alice.submit([an_order(alice.at("NORTH"), bob.named_at("SOUTH"), 100_00, "edited")])
+    await credit.arrived.wait()
+    await world.kill_gateway()
+    await world.stop_bank("SOUTH")
+    await edit(world, "SOUTH", "UPDATE outcomes SET reference = 'something else' WHERE instruction = 'CREDIT'")
+    await world.stop_bank("NORTH")
+    put_back(world.banks["NORTH"].path, old)
+    for bank in ("NORTH", "SOUTH"):
+        await world.start_bank(bank)
+    await world.start_gateway()
+    await repaired(world, "NORTH")
+
+    assert balance(world, "NORTH", alice.accounts["NORTH"]) == 0
+    assert balance(world, "SOUTH", bob.accounts["SOUTH"]) == 200_00
 
 
 async def test_a_bank_restored_twice_before_a_witness_joins_is_repaired_from_before_the_first_time(
