@@ -244,6 +244,8 @@ class Link:
         description = await self._port.describe()
         if description.bank != self.bank:
             raise Unknown(f"its certificate says {self.bank}, and it calls itself {description.bank}")
+        if not self._fence.credible(description.epoch):
+            raise Unknown(f"it says that it has seen epoch {description.epoch}, which no gateway has chosen")
         self._fence.described(description)
         self.last_entry_id = description.last_entry_id
         epoch = await self._fence.epoch_above([description.epoch])

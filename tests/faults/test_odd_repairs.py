@@ -6,6 +6,7 @@ import pytest
 
 from interbank.instructions import InstructionKind
 from interbank.storage.sqlite import driver
+from protos.v1 import order_pb2
 from tests import books
 from tests.disasters import begin_anew, copy_of, put_back, quarantined, register_again, restore
 from tests.faults.test_repaired_bank import agree, balance, pay, repaired
@@ -48,6 +49,35 @@ async def test_a_user_who_had_two_accounts_one_after_the_other_since_the_copy_do
 
     assert (balance(world, "SOUTH", first), balance(world, "SOUTH", second)) == (0, 7_00)
     agree(world)
+
+
+@pytest.mark.parametrize("claimed", [2**53, 2**62, 2**63 - 1])
+async def test_a_claim_however_high_does_not_keep_an_old_copy_from_being_found_out(
+    world: World, customers: tuple[Caller, Caller], claimed: int
+) -> None:
+    """Somebody edits SOUTH's file: it says that it has seen a record of NORTH that no bank ever reaches. Afterwards
+    NORTH is put back to an old copy, honestly found out as ever."""
+    alice, bob = customers
+    await pay(alice, bob, 1_00, "honest")
+    await world.quiet()
+    await world.stop_gateway()
+    await world.stop_bank("SOUTH")
+    await edit(world, "SOUTH", f"UPDATE counterpart_heads SET record_id = {claimed} WHERE bank = 'NORTH'")
+    await world.start_bank("SOUTH")
+    await world.start_gateway()
+    await world.connected("NORTH", "SOUTH")
+    await alice.login(alice.username, bank="NORTH")
+    await pay(alice, bob, 1_00, "goes-on")
+    await world.quiet()
+
+    old = copy_of(world, "NORTH")
+    await pay(alice, bob, 50_00, "forgotten")
+    await world.quiet()
+    await restore(world, "NORTH", old)
+    await world.connected("NORTH")
+    await world.quiet()
+
+    await world.until(lambda: balance(world, "NORTH", alice.accounts["NORTH"]) == 48_00, seconds=5)
 
 
 async def test_what_was_another_users_is_not_taken_from_whoever_has_its_account_number_now(
@@ -102,6 +132,24 @@ async def test_an_order_that_was_edited_in_one_banks_file_does_not_stop_the_repa
 
     assert balance(world, "NORTH", alice.accounts["NORTH"]) == 0
     assert balance(world, "SOUTH", bob.accounts["SOUTH"]) == 200_00
+
+
+@pytest.mark.parametrize("epoch", [2**62, 2**63 - 1])
+async def test_an_epoch_that_was_edited_in_a_banks_file_does_not_stop_the_gateway_for_good(
+    world: World, customers: tuple[Caller, Caller], epoch: int
+) -> None:
+    alice, _ = customers
+    carol = await world.customer("carol", "NORTH")
+    await world.stop_gateway()
+    await world.stop_bank("SOUTH")
+    await edit(world, "SOUTH", f"UPDATE gateway_epoch SET epoch = {epoch}")
+    await world.start_bank("SOUTH")
+    await world.start_gateway()
+    await world.connected("NORTH")
+    await world.until(world.link("SOUTH").first_try.is_set)
+    paid = await alice.pay(alice.at("NORTH"), carol.named_at("NORTH"), 1_00, "tea")
+    assert paid.transfer.state == order_pb2.TRANSFER_STATE_COMPLETED
+    assert not world.gateway.server._superseded.done()
 
 
 async def test_a_bank_restored_twice_before_a_witness_joins_is_repaired_from_before_the_first_time(
