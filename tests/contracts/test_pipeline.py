@@ -55,7 +55,7 @@ def a_pipeline(database: ThreadedDatabase) -> tuple[Pipeline, Directory]:
         def never(address: str) -> Any:
             raise AssertionError(address)
 
-        repair = Repair(database, fence, dict, pipeline.underway, os.urandom)
+        repair = Repair(database, fence, dict, (), pipeline.underway, os.urandom)
         return Link(bank, never, fence, pipeline, repair, clock, Random(0), InstructionLog("gateway", clock))
 
     directory = Directory(database, fence, clock, new_link)
