@@ -68,8 +68,7 @@ def _inconsistencies(
     paid = "BOOKED" if one_bank else "CREDITED"
     if state == "COMPLETED" and credit_outcome != paid:
         yield f"COMPLETED on the evidence of {credit_outcome or 'nothing'}, not of {paid}"
-    # A bank that is asked again long after it gave money back says so; then the journal has no other evidence.
-    if state in ("RETURNING", "RETURNED") and credit_outcome not in _NOT_PAID and reason != "RETURNED_EARLIER":
+    if state in ("RETURNING", "RETURNED") and credit_outcome not in _NOT_PAID:
         yield f"{state} on the evidence of {credit_outcome or 'nothing'}"
     if state in _ENDINGS and ending != _ENDINGS[state]:
         yield f"{state} on the word {ending or 'nothing'} of the payer's bank"

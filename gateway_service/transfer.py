@@ -199,13 +199,10 @@ def _after_debit(transfer: Transfer, outcome: Outcome, now: int) -> Transfer:
         return transfer  # ReturnDebit is on its way, and will hear the same
     if outcome.kind in _REFUSED_BY_PAYERS_BANK:
         return _refused(transfer, outcome, now)
-    ending = Evidence(transfer.order.payer_bank, outcome.kind, outcome.head)
-    if outcome.kind is OutcomeKind.NOT_DEBITED:
-        reason = Reason.CANCELLED_BY_PATIENCE.name
-        return _come_to(transfer, State.CANCELLED, reason=reason, ending=ending, finished_at=now)
-    if outcome.kind is OutcomeKind.RETURNED:
-        reason = Reason.RETURNED_EARLIER.name
-        return _come_to(transfer, State.RETURNED, reason=reason, ending=ending, finished_at=now)
+    if outcome.kind in (OutcomeKind.NOT_DEBITED, OutcomeKind.RETURNED):
+        # The journal forgot that it had gone back. It goes again, so that both banks' words are known: every bank gives
+        # the answer that it gave then, and without the payee's bank's this one could not be repaired.
+        return _come_to(transfer, State.CANCELLING)
     return _contradicted(transfer, outcome)
 
 

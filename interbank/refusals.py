@@ -59,7 +59,6 @@ class Reason(enum.Enum):
     GRANT_ENDED = (Kind.REFUSED, "AG01", "the customer's access at his bank had ended before the order reached it")
     IDEMPOTENCY_KEY_REUSED = (Kind.TAKEN, "AM05", "the key belongs to another order")
     CANCELLED_BY_PATIENCE = (Kind.REFUSED, "AB05", "no answer came in time, so the order was given up")
-    RETURNED_EARLIER = (Kind.REFUSED, "", "the payer has the money back since before the gateway lost its journal")
     CASH_EXHAUSTED = (Kind.REFUSED, "", "the bank has paid out all the cash that was brought in")
     COUNTER_CLOSED = (Kind.REFUSED, "AG01", "this bank's customers cannot deposit or withdraw cash by themselves")
     OPERATOR_NOT_ADMITTED = (Kind.NOT_ALLOWED, "AG01", "this bank does not take the operator's acts from the gateway")

@@ -121,7 +121,7 @@ async def test_a_payment_that_came_back_before_the_journal_was_lost_stays_back(w
     await register_again(alice)
     again = await alice.pay(alice.at("NORTH"), bob.named_at("SOUTH"), 1_00, "back")
 
-    assert (again.transfer.state, again.transfer.reason) == (RETURNED, "RETURNED_EARLIER")
+    assert (again.transfer.state, again.transfer.reason) == (RETURNED, "PAYEE_ACCOUNT_FROZEN")
     assert await alice.balance("NORTH") == 10_00
     books.check(world.home)
 

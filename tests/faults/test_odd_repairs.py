@@ -183,3 +183,28 @@ async def test_a_bank_restored_twice_before_a_witness_joins_is_repaired_from_bef
     assert balance(world, "SOUTH", bob.accounts["SOUTH"]) == 151_00
     assert balance(world, "NORTH", alice.accounts["NORTH"]) == 40_00
     books.check(world.home, journal_whole=False)
+
+
+async def test_a_return_that_a_new_journal_learned_of_by_a_retry_is_written_back(
+    world: World, customers: tuple[Caller, Caller]
+) -> None:
+    """The journal was lost; alice asks again for a payment that had come back, and NORTH says so. What SOUTH had
+    decided is asked for too: without it the return could not be written into NORTH's books again."""
+    alice, bob = customers
+    operator = await world.operator()
+    old = copy_of(world, "NORTH")
+    credit = world.wire.hold_request(InstructionKind.CREDIT)
+    await alice.submit([an_order(alice.at("NORTH"), bob.named_at("SOUTH"), 1_00, "back")])
+    await credit.arrived.wait()
+    await operator.set_status("SOUTH", bob.accounts["SOUTH"], "FROZEN")
+    credit.release()
+    await world.until(lambda: alice.in_state("back", "RETURNED"))
+    await begin_anew(world, "SOUTH", "NORTH")
+    await register_again(alice)
+    assert (await pay(alice, bob, 1_00, "back")).state == order_pb2.TRANSFER_STATE_RETURNED
+
+    await restore(world, "NORTH", old)
+    await repaired(world, "NORTH")
+
+    assert balance(world, "NORTH", alice.accounts["NORTH"]) == 100_00
+    books.check(world.home)
