@@ -16,7 +16,14 @@ from gateway_service.directory import Directory
 from gateway_service.fencing import Fence
 from gateway_service.journal import Journal
 from gateway_service.line import Asked
-from gateway_service.storage import add_transfers, find_by_ids, find_by_keys, list_unfinished, suspend_transfer
+from gateway_service.storage import (
+    add_transfers,
+    find_by_ids,
+    find_by_keys,
+    list_unfinished,
+    save_heads,
+    suspend_transfer,
+)
 from gateway_service.transfer import BEFORE_THE_NEXT_STEP, State, Transfer, after, give_up, next_step
 from gateway_service.underway import Known, Underway
 from interbank.clock import Clock
@@ -263,7 +270,8 @@ class Pipeline:
 def _adopt(
     connection: Connection, debits: Sequence[OpenDebit], now_us: int
 ) -> tuple[dict[bytes, Transfer], list[Transfer]]:
-    """The journal's rows of these debits, and what it did not know, written down now where the key is free."""
+    """The journal's rows of these debits, and what it did not know, written down now where the key is free; and with
+    it how far their bank was, or a crash would let an older copy of that bank pass."""
     journal = find_by_ids(connection, [debit.transfer_id for debit in debits])
     lost = [debit for debit in debits if debit.transfer_id not in journal]
     taken = find_by_keys(connection, [_key(debit) for debit in lost])
@@ -272,6 +280,8 @@ def _adopt(
             log.error("%s: its key belongs to another order here", debit.transfer_id.hex())
     adopted = [_adopted(debit, now_us) for debit in lost]
     add_transfers(connection, [one for one, debit in zip(adopted, lost, strict=True) if _key(debit) not in taken])
+    seen = sorted((debit.debit for debit in lost), key=lambda evidence: evidence.head.record_id)
+    save_heads(connection, {evidence.bank: evidence.head for evidence in seen})
     return journal, adopted
 
 

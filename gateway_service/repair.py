@@ -88,15 +88,17 @@ class Repair:
         return restored
 
     async def _require_everybody(self, bank: str, port: BankPort, others: Mapping[str, Other]) -> None:
-        """Raises Unknown unless everybody who may know something answers: every bank that ever joined, and, since a
-        journal that was lost has forgotten who did, every member and every bank that one of them has heard of."""
-        heard_of = {*self._members, *(await port.describe()).counterpart_heads}
+        """Raises Unknown unless everybody who may know something answers: every bank that ever joined and every member;
+        and, if the journal was lost and has forgotten who joined, every bank that one of them has heard of."""
+        heard_of = set((await port.describe()).counterpart_heads)
         for name, other in others.items():
             description = await other.describe()
             if description is None:
                 raise Unknown(f"it lacks records, and {name}, which may know more of them, does not answer")
             heard_of |= description.counterpart_heads.keys()
-        if missing := sorted(heard_of - others.keys() - {bank}):
+        if not await self._database.read(journal_was_lost):
+            heard_of.clear()  # a name in one bank's file, that may be edited, is nobody to wait for
+        if missing := sorted(heard_of.union(self._members) - others.keys() - {bank}):
             raise Unknown(
                 f"it lacks records, and {missing[0]}, which may know more of them, has not joined since this journal "
                 "was begun"

@@ -9,6 +9,7 @@ from random import Random
 from typing import Any
 
 import pytest
+from sqlalchemy import insert
 
 from gateway_service.bank_port import OpenDebit
 from gateway_service.banks import Link
@@ -17,7 +18,8 @@ from gateway_service.fencing import Fence
 from gateway_service.pipeline import Pipeline
 from gateway_service.repair import Repair
 from gateway_service.schema import SCHEMA
-from gateway_service.storage import find_by_ids
+from gateway_service.storage import find_by_ids, known_heads
+from gateway_service.tables import banks, currencies
 from gateway_service.transfer import State, Transfer, give_up
 from gateway_service.underway import Underway
 from interbank.instruction_log import InstructionLog
@@ -91,3 +93,24 @@ async def test_a_debit_under_a_key_that_is_taken_again_keeps_no_other_from_being
     assert directory.link_for_driving("SOUTH").waiting >= 1
     adopted = await journal.read(lambda connection: find_by_ids(connection, [other.transfer_id]))
     assert other.transfer_id in adopted
+
+
+async def test_a_debit_is_adopted_together_with_the_position_of_its_bank_that_it_shows(
+    journal: ThreadedDatabase,
+) -> None:
+    """Else a crash right after leaves a journal that has seen the debit and forgotten that its bank was so far: an old
+    copy of the bank would not be found out."""
+    pipeline, _ = a_pipeline(journal)
+    await journal.write(lambda connection: connection.execute(insert(currencies).values(currency="EUR", scale=100)))
+    known = {"bank": "NORTH", "currency": "EUR", "address": "localhost:1", "joined_at": NOW}
+    await journal.write(
+        lambda connection: connection.execute(
+            insert(banks).values(**known, head_record_id=3, head_chain_hash=b"3" * 32)
+        )
+    )
+    lost = a_transfer()
+    proof = evidence("NORTH", O.DEBITED, 11)
+    await pipeline.open_debits(
+        "NORTH", [OpenDebit(lost.transfer_id, lost.fingerprint, lost.order, lost.principal, proof)]
+    )
+    assert (await journal.read(known_heads))["NORTH"] == proof.head

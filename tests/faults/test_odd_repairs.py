@@ -208,3 +208,20 @@ async def test_a_return_that_a_new_journal_learned_of_by_a_retry_is_written_back
 
     assert balance(world, "NORTH", alice.accounts["NORTH"]) == 100_00
     books.check(world.home)
+
+
+async def test_a_bank_that_one_file_has_invented_keeps_no_other_from_being_repaired(
+    world: World, customers: tuple[Caller, Caller]
+) -> None:
+    """A journal that is whole knows who has joined, and waits for nobody else."""
+    alice, bob = customers
+    old = copy_of(world, "SOUTH")
+    await pay(alice, bob, 12_34, "forgotten")
+    await world.quiet()
+    await world.stop_bank("NORTH")
+    await edit(world, "NORTH", "UPDATE counterpart_heads SET bank = 'NOWHERE', record_id = 7 WHERE bank = 'SOUTH'")
+    await world.start_bank("NORTH")
+    await restore(world, "SOUTH", old)
+    await repaired(world, "SOUTH")
+
+    assert balance(world, "SOUTH", bob.accounts["SOUTH"]) == 112_34
