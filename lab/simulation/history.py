@@ -258,7 +258,8 @@ class _World:
         gateway = self._processes[self._last_gateway].gateway
         if gateway is None or self._remembered():
             return False
-        if not all(connected(link) and link.compared for link in gateway.directory.links.values()):
+        links = gateway.directory.links
+        if not all(bank in links and connected(links[bank]) and links[bank].compared for bank in BANKS):
             return False
         journal = self._rows(self._last_gateway)("SELECT count(*) AS n FROM transfers WHERE finished_at IS NULL")
         return journal[0]["n"] == 0 and all(
