@@ -19,9 +19,9 @@ def copy_database(source: Path, target: Path) -> None:
 
 
 def copy_of(world: World, bank: str) -> bytes:
-    """A bank's books as a backup holds them."""
+    """A bank's books, or the gateway's journal, as a backup holds them."""
     target = world.home / "backup.db"
-    copy_database(world.banks[bank].path, target)
+    copy_database(world.path(bank), target)
     copy = target.read_bytes()
     target.unlink()
     return copy

@@ -222,11 +222,17 @@ class World:
         links = self.gateway.server.gateway.directory.links
         return links[bank] if bank in links else _NoLink()
 
+    def path(self, bank: str) -> Path:
+        """Where a bank's database is, or the gateway's."""
+        if bank != "gateway":
+            return self.banks[bank].path
+        assert self.gateway is not None
+        return self.gateway.path
+
     def sql(self, bank: str, query: str) -> list[tuple[Any, ...]]:
         """Read a bank's file, or the gateway's, as an auditor would."""
-        path = self.gateway.path if bank == "gateway" else self.banks[bank].path  # type: ignore[union-attr]
         # The servers' own library: two SQLite libraries in one process lose each other's locks on a file.
-        connection = driver().connect(f"file:{path}?mode=ro", uri=True)
+        connection = driver().connect(f"file:{self.path(bank)}?mode=ro", uri=True)
         try:
             rows: list[tuple[Any, ...]] = connection.execute(query).fetchall()
             return rows

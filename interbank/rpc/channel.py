@@ -12,7 +12,8 @@ _KEPT = (
     ("grpc.max_send_message_length", BANK_MESSAGE_BYTES),
     ("grpc.enable_retries", 0),  # what is sent twice is decided by us, never by the transport
     ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.min_reconnect_backoff_ms", 100),
+    # No pause: how long a connection may take to be made, TLS included (github.com/grpc/grpc/issues/33423).
+    ("grpc.min_reconnect_backoff_ms", 5_000),
     ("grpc.max_reconnect_backoff_ms", 2_000),
     ("grpc.use_local_subchannel_pool", 1),
 )

@@ -21,7 +21,7 @@ DEPOSIT = 100_000_000
 
 _RECONNECT = [
     ("grpc.initial_reconnect_backoff_ms", 20),
-    ("grpc.min_reconnect_backoff_ms", 20),
+    ("grpc.min_reconnect_backoff_ms", 5_000),
     ("grpc.max_reconnect_backoff_ms", 50),
 ]
 _CALL = 15.0

@@ -49,6 +49,18 @@ def agree(world: World) -> None:
         assert report.findings == (), report.findings
 
 
+async def credited_and_not_written_down(world: World, payer: Caller, order: order_pb2.Order) -> None:
+    """Both banks have booked, and the gateway is killed before it has written down anything but the order."""
+    debit, credit = world.wire.hold_request(InstructionKind.DEBIT), world.wire.hold_reply(InstructionKind.CREDIT)
+    await payer.submit([order])
+    await debit.arrived.wait()
+    journal = copy_of(world, "gateway")
+    debit.release()
+    await credit.arrived.wait()
+    await world.kill_gateway()
+    put_back(world.path("gateway"), journal)
+
+
 async def test_a_payees_bank_gets_back_what_it_credited(world: World, customers: tuple[Caller, Caller]) -> None:
     alice, bob = customers
     old = copy_of(world, "SOUTH")
@@ -156,10 +168,7 @@ async def test_a_credit_that_the_journal_never_heard_of_is_known_to_the_other_ba
     from before: SOUTH alone knows that the money was taken. Without asking it NORTH would decide anew, and refuse."""
     alice, bob = customers
     old = copy_of(world, "NORTH")
-    credit = world.wire.hold_reply(InstructionKind.CREDIT)
-    await alice.submit([an_order(alice.at("NORTH"), bob.named_at("SOUTH"), 100_00, "all")])
-    await credit.arrived.wait()
-    await world.kill_gateway()
+    await credited_and_not_written_down(world, alice, an_order(alice.at("NORTH"), bob.named_at("SOUTH"), 100_00, "all"))
     assert world.sql("gateway", "SELECT state, debit_record_id FROM transfers") == [("ACCEPTED", None)]
 
     await world.stop_bank("NORTH")
@@ -184,10 +193,7 @@ async def test_a_transfer_taken_up_at_a_start_is_not_debited_before_its_payees_b
     carol = await world.customer("carol", "NORTH", cents=1_00)
     old = copy_of(world, "NORTH")
     await alice.login(alice.username, bank="NORTH")
-    credit = world.wire.hold_reply(InstructionKind.CREDIT)
-    await alice.submit([an_order(alice.at("NORTH"), bob.named_at("SOUTH"), 100_00, "all")])
-    await credit.arrived.wait()
-    await world.kill_gateway()
+    await credited_and_not_written_down(world, alice, an_order(alice.at("NORTH"), bob.named_at("SOUTH"), 100_00, "all"))
     await world.stop_bank("SOUTH")
     await world.stop_bank("NORTH")
     put_back(world.banks["NORTH"].path, old)
