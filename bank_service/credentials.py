@@ -15,6 +15,7 @@ from interbank.orders import check_password
 from interbank.passwords import Passwords
 from interbank.refusals import Reason, Refused
 from interbank.storage.database import Database
+from interbank.storage.rows import insert_rows
 from interbank.storage.statements import Statement
 from interbank.throttle import Throttle
 from interbank.values import value
@@ -74,15 +75,8 @@ class Credentials:
             book = load_book(connection, self._settings, self._clock.now_us())
             book.act("GRANT_OPENED", account=known.account, username=username, actor=username)
             store(connection, book)
-            connection.execute(
-                insert(grants).values(
-                    grant_hash=grant_hash(grant),
-                    account=known.account,
-                    username=username,
-                    opened_at=book.now,
-                    ends_at=book.now + lifetime * 1_000_000,
-                )
-            )
+            ends_at = book.now + lifetime * 1_000_000
+            insert_rows(connection, grants, [(grant_hash(grant), known.account, username, book.now, ends_at, None)])
             return GrantedAccount(known.account, username, known.currency)
 
         return grant, await self._database.write(give)

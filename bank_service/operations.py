@@ -19,6 +19,9 @@ from interbank.currencies import scale
 from interbank.instructions import Head, Instruction, Outcome
 from interbank.refusals import Reason, Refused
 from interbank.storage.database import Database
+from interbank.storage.statements import Statement
+
+_OWNER = Statement(select(about.c.bank, about.c.currency))
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,12 +133,11 @@ class Bank:
         return Description(book.head, book.last_entry_id, epoch, self._standing.mode, positions)
 
     def _found(self, connection: Connection) -> None:
-        known = connection.execute(select(about.c.bank, about.c.currency)).first()
-        if known is not None:
-            if (known.bank, known.currency) != (self._settings.bank, self._settings.currency):
+        for bank, currency in _OWNER.rows(connection):
+            if (bank, currency) != (self._settings.bank, self._settings.currency):
                 raise Refused(
                     Reason.DATABASE_FOREIGN,
-                    f"the database belongs to bank {known.bank} in {known.currency}, "
+                    f"the database belongs to bank {bank} in {currency}, "
                     f"not to {self._settings.bank} in {self._settings.currency}",
                 )
             return

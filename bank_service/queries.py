@@ -108,10 +108,13 @@ def list_accounts(connection: Connection, *, after: int, limit: int) -> list[Acc
     return [AccountRow(*row) for row in connection.execute(query)]
 
 
+_ACCOUNT = Statement(select(*ACCOUNT_COLUMNS).where(accounts.c.account == bindparam("number")))
+
+
 def find_account(connection: Connection, account: int) -> AccountRow | None:
     """One account by number."""
-    row = connection.execute(select(*ACCOUNT_COLUMNS).where(accounts.c.account == account)).first()
-    return AccountRow(*row) if row else None
+    rows = _ACCOUNT.rows(connection, number=account)
+    return AccountRow(*rows[0]) if rows else None
 
 
 def statement(connection: Connection, account: int, *, before: int, limit: int) -> list[StatementRow]:
@@ -120,15 +123,37 @@ def statement(connection: Connection, account: int, *, before: int, limit: int) 
     Each side is read newest first through its own index and cut at `limit` before the two are merged, so the first
     page costs the same for an account with a hundred movements and with a hundred thousand.
     """
-    sides = union_all(
-        *(
-            select(_side_of(side, account, before, limit).subquery())
-            for side in (entries.c.debit_account, entries.c.credit_account)
+    rows = _MOVEMENTS.rows(connection, number=account, before=before or _ABOVE_ALL, most=limit)
+    return [StatementRow(*row) for row in rows]
+
+
+_ABOVE_ALL = 2**63 - 1
+_MOST = bindparam("most", type_=Integer)
+
+
+def _side_of(side: Column[int]) -> Select[Any]:
+    debit = side is entries.c.debit_account
+    return (
+        select(
+            entries.c.entry_id,
+            entries.c.record_id,
+            entries.c.transfer_id,
+            (-entries.c.amount if debit else entries.c.amount).label("minor_units"),
+            (entries.c.debit_balance_after if debit else entries.c.credit_balance_after).label("balance_after"),
         )
+        .where(side == bindparam("number"), entries.c.entry_id < bindparam("before"))
+        .order_by(entries.c.entry_id.desc())
+        .limit(_MOST)
+    )
+
+
+def _movements() -> Select[Any]:
+    sides = union_all(
+        *(select(_side_of(side).subquery()) for side in (entries.c.debit_account, entries.c.credit_account))
     ).subquery()
     is_payer = sides.c.minor_units < 0
     out = or_(and_(is_payer, records.c.kind != "RETURNED"), records.c.kind == "RETURNED")
-    query: Select[Any] = (
+    return (
         select(
             sides.c.entry_id,
             records.c.recorded_at,
@@ -160,25 +185,11 @@ def statement(connection: Connection, account: int, *, before: int, limit: int) 
             )
         )
         .order_by(sides.c.entry_id.desc())
-        .limit(limit)
+        .limit(_MOST)
     )
-    return [StatementRow(*row) for row in connection.execute(query)]
 
 
-def _side_of(side: Column[int], account: int, before: int, limit: int) -> Select[Any]:
-    debit = side is entries.c.debit_account
-    query = select(
-        entries.c.entry_id,
-        entries.c.record_id,
-        entries.c.transfer_id,
-        (-entries.c.amount if debit else entries.c.amount).label("minor_units"),
-        (entries.c.debit_balance_after if debit else entries.c.credit_balance_after).label("balance_after"),
-    ).where(side == account)
-    if before:
-        query = query.where(entries.c.entry_id < before)
-    return query.order_by(entries.c.entry_id.desc()).limit(limit)
-
-
+_MOVEMENTS = Statement(_movements())
 _KNOWN = Lookup(select(outcomes.c.transfer_id).where(outcomes.c.transfer_id.in_(VALUES)))
 _OPEN = Statement(
     select(

@@ -16,11 +16,31 @@ from interbank.clock import Clock
 from interbank.currencies import scale
 from interbank.refusals import Reason, Refused
 from interbank.storage.database import Database
+from interbank.storage.rows import insert_rows
 from interbank.storage.statements import Statement
 
 _CURRENCY = Statement(select(banks.c.currency).where(banks.c.bank == bindparam("id")))
 _MOVE = Statement(
     update(banks).where(banks.c.bank == bindparam("id")).values(address=bindparam("to"), joined_at=bindparam("now"))
+)
+
+_BANKS = Statement(select(banks.c.bank, banks.c.currency, banks.c.address))
+_SCALE = Statement(select(currencies.c.scale).where(currencies.c.currency == bindparam("id")))
+_USER = Statement(select(users.c.username).where(users.c.username == bindparam("id")))
+_REGISTERED = Statement(
+    select(registrations.c.bank, registrations.c.account)
+    .where(registrations.c.username == bindparam("username"))
+    .order_by(registrations.c.registration_id)
+)
+_BOUND = Statement(
+    select(registrations.c.account).where(
+        registrations.c.username == bindparam("username"), registrations.c.bank == bindparam("bank")
+    )
+)
+_BOUND_BY_OTHERS = Statement(
+    select(registrations.c.account).where(
+        registrations.c.bank == bindparam("bank"), registrations.c.account == bindparam("account")
+    )
 )
 
 
@@ -52,12 +72,10 @@ class Directory:
 
     async def load(self) -> None:
         """Recall the banks that are known; nothing is sent yet."""
-        rows = await self._database.read(
-            lambda connection: connection.execute(select(banks.c.bank, banks.c.currency, banks.c.address)).all()
-        )
-        for row in rows:
-            self._currencies[row.bank] = row.currency
-            self._link(row.bank).moved_to(row.address)
+        rows = await self._database.read(_BANKS.rows)
+        for bank, currency, address in rows:
+            self._currencies[bank] = currency
+            self._link(bank).moved_to(address)
 
     async def start(self) -> None:
         """Fence every known bank that can be reached, and only then let transfers go. Banks may join afterwards."""
@@ -106,13 +124,8 @@ class Directory:
 
     async def registrations_of(self, username: str) -> list[Registration]:
         """The accounts that a user has registered, in that order."""
-        query = (
-            select(registrations.c.bank, registrations.c.account)
-            .where(registrations.c.username == username)
-            .order_by(registrations.c.registration_id)
-        )
-        rows = await self._database.read(lambda connection: connection.execute(query).all())
-        return [Registration(row.bank, row.account) for row in rows]
+        rows = await self._database.read(lambda connection: _REGISTERED.rows(connection, username=username))
+        return [Registration(bank, account) for bank, account in rows]
 
     async def register(self, username: str, bank: str, account: int, *, known_user: bool) -> None:
         """Bind an account to a user; his bank has checked the password. Raises Refused(ALREADY_REGISTERED or
@@ -123,8 +136,8 @@ class Directory:
             bound = _account_at(connection, username, bank)
             if account in (bound, *_account_of_others(connection, bank, account)):
                 raise Refused(Reason.ALREADY_REGISTERED, f"{bank} {account} is registered already", field="account")
-            if connection.execute(select(users.c.username).where(users.c.username == username)).first() is None:
-                connection.execute(insert(users).values(username=username, registered_at=now))
+            if not _USER.rows(connection, id=username):
+                insert_rows(connection, users, [(username, now)])
             elif not known_user:
                 # Even at a bank where the name was his: it may have given a name that became free to another person.
                 raise Refused(Reason.USERNAME_TAKEN, field="username", hint=f"interbank login --username {username}")
@@ -136,9 +149,7 @@ class Directory:
                     .values(account=account, registered_at=now)
                 )
                 return
-            connection.execute(
-                insert(registrations).values(username=username, bank=bank, account=account, registered_at=now)
-            )
+            insert_rows(connection, registrations, [(None, username, bank, account, now)])
 
         await self._database.write(bind)
 
@@ -163,7 +174,7 @@ class Directory:
         if known:
             _MOVE.rows(connection, id=bank, to=address, now=now)
             return
-        if connection.execute(select(currencies.c.scale).where(currencies.c.currency == currency)).first() is None:
+        if not _SCALE.rows(connection, id=currency):
             connection.execute(insert(currencies).values(currency=currency, scale=units))
         connection.execute(
             insert(banks).values(
@@ -173,13 +184,12 @@ class Directory:
 
 
 def _account_at(connection: Connection, username: str, bank: str) -> int | None:
-    bound = (registrations.c.username == username) & (registrations.c.bank == bank)
-    return connection.execute(select(registrations.c.account).where(bound)).scalar()
+    bound = _BOUND.rows(connection, username=username, bank=bank)
+    return bound[0][0] if bound else None
 
 
 def _account_of_others(connection: Connection, bank: str, account: int) -> list[int]:
-    bound = (registrations.c.bank == bank) & (registrations.c.account == account)
-    return list(connection.execute(select(registrations.c.account).where(bound)).scalars())
+    return [bound for (bound,) in _BOUND_BY_OTHERS.rows(connection, bank=bank, account=account)]
 
 
 def connected(link: Link) -> bool:

@@ -7,13 +7,18 @@ gateway that is told of a newer one stops and never fences again by itself: othe
 import asyncio
 from collections.abc import Callable, Iterable
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
 from gateway_service.bank_port import BankDescription
 from gateway_service.storage import known_heads
 from gateway_service.tables import about
 from interbank.instructions import Head
 from interbank.storage.database import Database
+from interbank.storage.statements import Statement
+
+_EPOCH = Statement(select(about.c.epoch))
+_CHOOSE = Statement(update(about).values(epoch=bindparam("chosen")))
+_NOTE_LOSS = Statement(update(about).values(after_loss=1))
 
 _OWN = ""
 
@@ -91,6 +96,11 @@ class Fence:
         """The positions of a bank that other banks say they saw."""
         return frozenset(head for witness, head in self._seen.get(bank, {}).items() if witness != _OWN)
 
+    @property
+    def has_unsaved(self) -> bool:
+        """Whether a head rose since they were last taken."""
+        return bool(self._unsaved)
+
     def take_unsaved(self) -> dict[str, Head]:
         """The heads that rose since they were last taken, to be stored with the journal."""
         unsaved, self._unsaved = self._unsaved, {}
@@ -108,7 +118,8 @@ class Fence:
 
 
 def _last_epoch(connection: Connection) -> int:
-    return int(connection.execute(select(about.c.epoch)).scalar_one())
+    ((epoch,),) = _EPOCH.rows(connection)
+    return int(epoch)
 
 
 def _next_epoch(connection: Connection, reported: int) -> int:
@@ -116,7 +127,7 @@ def _next_epoch(connection: Connection, reported: int) -> int:
     # A journal that was lost: banks that are still to join may have seen more gateways than those that did.
     lost = own == 0 and reported > 0
     epoch = (reported // GENERATION + 1) * GENERATION if lost else max(own, reported) + 1
-    connection.execute(update(about).values(epoch=epoch))
+    _CHOOSE.rows(connection, chosen=epoch)
     if lost:
-        connection.execute(update(about).values(after_loss=1))
-    return int(epoch)
+        _NOTE_LOSS.rows(connection)
+    return epoch

@@ -20,7 +20,10 @@ from gateway_service.servicers.sessions import SessionServicer
 from gateway_service.sessions import Sessions
 from gateway_service.submission import Submission
 from gateway_service.tables import about
+from interbank.storage.statements import Statement
 from interbank.surroundings import Surroundings
+
+_FOUNDED = Statement(select(about.c.only_row))
 
 Connect = Callable[[str, str], BankPort]
 """How a bank is reached: (bank id, address) to a BankPort."""
@@ -106,5 +109,5 @@ class Gateway:
 
 
 def _found(connection: Connection, now_us: int) -> None:
-    if connection.execute(select(about.c.only_row)).first() is None:
+    if not _FOUNDED.rows(connection):
         connection.execute(insert(about).values(only_row=1, founded_at=now_us, epoch=0, after_loss=0))

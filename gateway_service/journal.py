@@ -88,7 +88,8 @@ class Journal:
 
     def save_what_there_is(self) -> None:
         """Write what no commit has taken along, heads of banks above all."""
-        self._save_wake.set()
+        if self._unsaved or self._suspended or self._fence.has_unsaved:
+            self._save_wake.set()
 
     async def run(self) -> None:
         """Write for ever."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, select, update
 
 from gateway_service.tables import operator, session_grants, sessions
 from interbank.clock import Clock
@@ -18,6 +18,7 @@ from interbank.passwords import Passwords
 from interbank.refusals import Reason, Refused
 from interbank.rpc.interceptor import Context
 from interbank.storage.database import Database
+from interbank.storage.rows import insert_rows
 from interbank.storage.statements import Statement
 from interbank.throttle import Throttle
 
@@ -34,6 +35,8 @@ TOKEN_BYTES = 32
 
 MAX_REMEMBERED = 20_000
 """Sessions in memory, those that have just ended too; the database knows all."""
+
+_OVER_AT_ONCE = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,14 +89,11 @@ class Sessions:
 
     async def found(self) -> None:
         """Give a new network its operator, with his first password."""
+        if await self._operator_row():
+            return
         hashed = await self._passwords.hash(FIRST_PASSWORD)
-
-        def appoint(connection: Connection) -> None:
-            if connection.execute(select(operator.c.username)).first() is None:
-                connection.execute(insert(operator).values(username=OPERATOR, password_hash=hashed, changed_at=None))
-
-        if not await self._operator_row():
-            await self._database.write(appoint)
+        first = (OPERATOR, hashed, None)
+        await self._database.write(lambda connection: insert_rows(connection, operator, [first]))
 
     async def operator_password_is_first(self) -> bool:
         """Whether the operator's first password still stands."""
@@ -136,7 +136,7 @@ class Sessions:
             return None
 
         def still_his(connection: Connection) -> None:
-            if connection.execute(select(operator.c.password_hash)).scalar() != (row[0] if row else None):
+            if _load_operator(connection) != row:
                 raise Refused(Reason.WRONG_CREDENTIALS)
 
         return await self.open(OPERATOR, device, {}, provided=still_his)
@@ -158,17 +158,7 @@ class Sessions:
 
         def write(connection: Connection) -> None:
             provided(connection)
-            connection.execute(
-                insert(sessions).values(
-                    session_id=session.session_id,
-                    token_hash=session.token_hash,
-                    username=username,
-                    device=session.device,
-                    opened_at=now,
-                    used_at=now,
-                    ends_at=session.ends_at,
-                )
-            )
+            insert_rows(connection, sessions, [(*(getattr(session, column.name) for column in _COLUMNS), None)])
             for bank, granted in access.items():
                 _write_access(connection, session.session_id, bank, granted)
 
@@ -191,8 +181,9 @@ class Sessions:
 
     async def remove_access(self, session: Session, bank: str) -> None:
         """Forget what a bank granted a session that is over."""
-        where = (session_grants.c.session_id == session.session_id) & (session_grants.c.bank == bank)
-        await self._database.write(lambda connection: connection.execute(delete(session_grants).where(where)))
+        await self._database.write(
+            lambda connection: _FORGET_ACCESS.rows(connection, session=session.session_id, at=bank)
+        )
 
     async def end(self, session: Session) -> None:
         """End a session at once."""
@@ -277,10 +268,7 @@ class Sessions:
         _keep_newest(self._remembered)
 
     async def _operator_row(self) -> tuple[str, int | None] | None:
-        row = await self._database.read(
-            lambda connection: connection.execute(select(operator.c.password_hash, operator.c.changed_at)).first()
-        )
-        return (row.password_hash, row.changed_at) if row else None
+        return await self._database.read(_load_operator)
 
 
 def _keep_newest(by_token: dict[bytes, Any]) -> None:
@@ -312,6 +300,26 @@ _ACCESS = Statement(
         session_grants.c.session_id == bindparam("session_id")
     )
 )
+_FORGET_ACCESS = Statement(
+    delete(session_grants).where(
+        session_grants.c.session_id == bindparam("session"), session_grants.c.bank == bindparam("at")
+    )
+)
+_OVER = Statement(
+    select(*_COLUMNS)
+    .where(
+        sessions.c.ended_at.is_(None),
+        (sessions.c.ends_at <= bindparam("now")) | (sessions.c.used_at <= bindparam("idle_since")),
+        sessions.c.session_id.in_(select(session_grants.c.session_id)),
+    )
+    .limit(_OVER_AT_ONCE)
+)
+_OPERATOR = Statement(select(operator.c.password_hash, operator.c.changed_at))
+
+
+def _load_operator(connection: Connection) -> tuple[str, int | None] | None:
+    rows = _OPERATOR.rows(connection)
+    return (rows[0][0], rows[0][1]) if rows else None
 
 
 def _load(connection: Connection, token_hash: bytes) -> Session | None:
@@ -329,10 +337,7 @@ def _load_all(connection: Connection, username: str) -> list[Session]:
 
 
 def _load_over(connection: Connection, now: int, idle_since: int) -> list[Session]:
-    over = (sessions.c.ends_at <= now) | (sessions.c.used_at <= idle_since)
-    granted = sessions.c.session_id.in_(select(session_grants.c.session_id))
-    held = select(*_COLUMNS).where(sessions.c.ended_at.is_(None), over, granted).limit(1000)
-    rows = connection.execute(held).all()
+    rows = _OVER.rows(connection, now=now, idle_since=idle_since)
     return [_session(connection, row) for row in rows]
 
 
@@ -343,9 +348,5 @@ def _session(connection: Connection, row: Sequence[Any]) -> Session:
 
 
 def _write_access(connection: Connection, session_id: str, bank: str, granted: Access) -> None:
-    connection.execute(
-        delete(session_grants).where(session_grants.c.session_id == session_id, session_grants.c.bank == bank)
-    )
-    connection.execute(
-        insert(session_grants).values(session_id=session_id, bank=bank, account=granted.account, access=granted.grant)
-    )
+    _FORGET_ACCESS.rows(connection, session=session_id, at=bank)
+    insert_rows(connection, session_grants, [(session_id, bank, granted.account, granted.grant)])

@@ -48,7 +48,11 @@ _BY_KEYS = Lookup(
 )
 _BY_IDS = Lookup(select(*_COLUMNS).where(transfers.c.transfer_id.in_(VALUES)))
 _LAST_JOURNAL_ID = Statement(select(func.coalesce(func.max(transfers.c.journal_id), 0)))
-_UNFINISHED: Select[Any] = select(*_COLUMNS).where(transfers.c.finished_at.is_(None)).order_by(transfers.c.journal_id)
+_UNFINISHED = Statement(
+    select(*_COLUMNS).where(transfers.c.finished_at.is_(None)).order_by(transfers.c.journal_id),
+)
+_MAY_BE_LOST = Statement(select((about.c.after_loss == 1) | (about.c.epoch == 0)))
+_HEADS = Statement(select(banks.c.bank, banks.c.head_record_id, banks.c.head_chain_hash))
 
 _SAVED = (
     transfers.c.state,
@@ -96,7 +100,7 @@ def find_by_prefix(
 
 def list_unfinished(connection: Connection) -> list[Transfer]:
     """Every transfer that is not final, in the order in which they were accepted."""
-    return [_transfer(row) for row in connection.execute(_UNFINISHED)]
+    return [_transfer(row) for row in _UNFINISHED.rows(connection)]
 
 
 def list_transfers(
@@ -120,7 +124,8 @@ def journal_was_lost(connection: Connection) -> bool:
 
 def journal_may_be_lost(connection: Connection) -> bool:
     """Whether the banks had seen another journal, or none of them has been asked yet since this one was begun."""
-    return connection.execute(select((about.c.after_loss == 1) | (about.c.epoch == 0))).scalar_one() == 1
+    ((lost,),) = _MAY_BE_LOST.rows(connection)
+    return bool(lost)
 
 
 def heads_in_journal(connection: Connection, bank: str) -> list[Head]:
@@ -173,8 +178,7 @@ def save_heads(connection: Connection, heads: dict[str, Head]) -> None:
 
 def known_heads(connection: Connection) -> dict[str, Head]:
     """The highest position seen of each bank."""
-    rows = connection.execute(select(banks.c.bank, banks.c.head_record_id, banks.c.head_chain_hash))
-    return {row.bank: Head(row.head_record_id, row.head_chain_hash) for row in rows}
+    return {bank: Head(record_id, chain_hash) for bank, record_id, chain_hash in _HEADS.rows(connection)}
 
 
 def _transfer(row: Sequence[Any]) -> Transfer:

@@ -150,10 +150,10 @@ class Submission:
         for position, candidate in zip(positions, candidates, strict=True):
             by_bank.setdefault(candidate.order.payer_bank, []).append((position, candidate))
         # A bank that is not known here may have joined before the journal was lost, and be about to join again.
-        forgotten = await self._database.read(journal_may_be_lost)
+        unheard = by_bank.keys() - self._directory.links.keys()
+        if unheard and not await self._database.read(journal_may_be_lost):
+            by_bank = {bank: asked for bank, asked in by_bank.items() if bank not in unheard}  # none can have paid
         for bank, asked in by_bank.items():
-            if bank not in self._directory.links and not forgotten:
-                continue  # nobody here can have paid from it
             request = bank_pb2.FindOutcomesRequest(transfer_ids=[candidate.transfer_id for _, candidate in asked])
             try:
                 answer: bank_pb2.FindOutcomesResponse = await self._directory.link(bank).call("FindOutcomes", request)
