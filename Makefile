@@ -31,8 +31,8 @@ run: compile  # a network that runs on: three banks; interbank down stops it
 test: .venv/.development  # every promise, tested, on all cores; a file's tests stay together and share what they set up
 	@$(BIN)/pytest -n auto --dist loadfile
 
-faults: .venv/.development  # the fault lab's campaign, for hours; writes docs/faults.md. HISTORIES=1000 for less
-	@$(BIN)/python -m lab --report docs/faults.md $(addprefix --histories ,$(HISTORIES))
+faults: .venv/.development  # the fault lab's campaign, for hours; writes docs/faults.md. HISTORIES=1000 for less, KEEP=folder to go on after a stop
+	@$(BIN)/python -m lab --report docs/faults.md $(addprefix --histories ,$(HISTORIES)) $(addprefix --keep ,$(KEEP))
 
 lint: .venv/.development  # style, types, import rules, the contract
 	@$(BIN)/ruff check

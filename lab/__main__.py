@@ -5,21 +5,21 @@ import argparse
 import os
 import shlex
 import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
+from lab.crashpoints.campaign import Listed, list_points, make_all, trials_to_catch
+from lab.crashpoints.campaign import Result as CrashPoints
 from lab.crashpoints.campaign import draw as draw_trials
-from lab.crashpoints.campaign import list_points, make_all, trials_to_catch
-from lab.crashpoints.trial import OUTCOMES, Trial
-from lab.machine import commit, describe_machine
+from lab.crashpoints.trial import OUTCOMES
+from lab.machine import describe_machine
+from lab.pieces import Pieces
 from lab.planted.durability import BUGS_OF_DISKS, BUGS_OF_PROCESSES
 from lab.planted.rules import BUGS
 from lab.powerloss.campaign import calls_of, drawn, points_to_catch, run_all
@@ -28,30 +28,27 @@ from lab.powerloss.plan import every_sync
 from lab.processes.campaign import run_rounds
 from lab.report import Caught, Run, markdown
 from lab.simulation.campaign import histories_to_catch, run_many
+from lab.tally import merge
+
+T = TypeVar("T")
 
 _PLANTED_WITHIN = 1_500
+
+_HISTORIES, _POINTS, _KILLS = 2_000, 500, 50
+"""How many make a piece of their part of the campaign."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Exit code 0 if nothing was wrong and every planted bug was found, else 1."""
     wanted = _arguments(argv)
     command = shlex.join(["python", "-m", "lab", *(sys.argv[1:] if argv is None else argv)])
-    run = Run(describe_machine("a temporary folder"), commit(), datetime.now(UTC).date().isoformat(), command)
-    with _part(run, "planted bugs"):
-        run.caught = list(_planted(wanted.jobs))
-    with _part(run, "crash points"):
-        _crash_points(run, wanted)
-    with _part(run, "power loss"):
-        _power_loss(run, wanted)
-    with _part(run, "real processes"):
-        # One network at a time: how soon it recovers is measured.
-        run.processes = run_rounds(wanted.first, kills=wanted.kills, watch=lambda r: _say(f"{r.kills:,} SIGKILLs"))
-    with _part(run, "histories"):
-        seeds = range(wanted.first, wanted.first + wanted.histories)
-        run.seeds = f"{seeds.start:,} to {seeds.stop - 1:,}"
-        run.histories = run_many(
-            seeds, wanted.jobs, lambda c: _say(f"{c.histories:,} histories, {len(c.failed)} wrong")
-        )
+    run = Run(describe_machine("a temporary folder"), datetime.now(UTC).date().isoformat(), command)
+    campaign = _Campaign(run, Pieces(wanted.keep))
+    _planted_bugs(campaign, wanted)
+    _crash_points(campaign, wanted)
+    _power_loss(campaign, wanted)
+    _histories(campaign, wanted)
+    _real_processes(campaign, wanted)
     page = markdown(run, ORDERS)
     if wanted.report is not None:
         wanted.report.write_text(page, encoding="utf-8")
@@ -59,35 +56,77 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 1 if run.wrong else 0
 
 
-@contextmanager
-def _part(run: Run, name: str) -> Iterator[None]:
-    begun = time.monotonic()
-    yield
-    run.seconds[name] = time.monotonic() - begun
-    click.echo(f"\n{name}: {run.seconds[name]:.0f} s", err=True)
+class _Campaign:
+    """A run in the making, piece by piece."""
+
+    def __init__(self, run: Run, pieces: Pieces) -> None:
+        self.run = run
+        self._pieces = pieces
+
+    def part(self, name: str, key: str, make: Callable[[], T]) -> T:
+        """A piece of a part, now or from an earlier run; when it was made, in how long and at which commit is noted."""
+        piece = self._pieces.get(f"{name} {key}".strip().replace(" ", "-"), make)
+        self.run.seconds[name] = self.run.seconds.get(name, 0.0) + piece.seconds
+        commits = self.run.commits.setdefault(name, [])
+        if piece.commit not in commits:
+            commits.append(piece.commit)
+        click.echo(f"\n{name} {key}: {piece.seconds:.0f} s", err=True)
+        return piece.result
 
 
 def _say(text: str) -> None:
     click.echo(f"\r{text}", nl=False, err=True)
 
 
-def _crash_points(run: Run, wanted: argparse.Namespace) -> None:
-    trials: list[Trial] = []
+def _slices(total: int, size: int) -> Iterator[range]:
+    for start in range(0, total, size):
+        yield range(start, min(start + size, total))
+
+
+def _planted_bugs(campaign: _Campaign, wanted: argparse.Namespace) -> None:
+    campaign.run.caught = campaign.part("planted bugs", "", lambda: list(_planted(wanted.jobs)))
+
+
+def _crash_points(campaign: _Campaign, wanted: argparse.Namespace) -> None:
     for outcome in OUTCOMES:
-        listed = list_points(outcome)
-        run.points[outcome] = len(listed.payment)
-        trials += draw_trials(listed, outcome, pairs=not wanted.singles)
-    run.crash_points = make_all(
-        trials, wanted.jobs, lambda r: _say(f"{r.trials:,} of {len(trials):,} crash points, {len(r.wrong)} wrong")
-    )
+        listed: Listed = campaign.part("crash points", f"{outcome} listed", partial(list_points, outcome))
+        campaign.run.points[outcome] = len(listed.payment)
+        trials = draw_trials(listed, outcome, pairs=not wanted.singles)
+        watch = partial(_say_trials, len(trials))
+        key = f"{outcome} singles" if wanted.singles else outcome
+        made = partial(make_all, trials, wanted.jobs, watch)
+        merge(campaign.run.crash_points, campaign.part("crash points", key, made))
 
 
-def _power_loss(run: Run, wanted: argparse.Namespace) -> None:
+def _say_trials(total: int, made: CrashPoints) -> None:
+    _say(f"{made.trials:,} of {total:,} crash points, {len(made.wrong)} wrong")
+
+
+def _power_loss(campaign: _Campaign, wanted: argparse.Namespace) -> None:
     plans = every_sync(0, calls_of(0)["sync"])
     plans += drawn(range(max(0, wanted.points - len(plans))))
-    run.power_loss = run_all(
-        plans, wanted.jobs, lambda r: _say(f"{r.points:,} of {len(plans):,} power losses, {len(r.failed)} wrong")
-    )
+    for part in _slices(len(plans), _POINTS):
+        made = partial(run_all, plans[part.start : part.stop], wanted.jobs)
+        merge(campaign.run.power_loss, campaign.part("power loss", f"{part.start} to {part.stop}", made))
+        _say(f"{part.stop:,} of {len(plans):,} power losses, {len(campaign.run.power_loss.failed)} wrong")
+
+
+def _histories(campaign: _Campaign, wanted: argparse.Namespace) -> None:
+    first, run = wanted.first, campaign.run
+    run.seeds = f"{first:,} to {first + wanted.histories - 1:,}"
+    for part in _slices(wanted.histories, _HISTORIES):
+        seeds = range(first + part.start, first + part.stop)
+        made = partial(run_many, seeds, wanted.jobs)
+        merge(run.histories, campaign.part("histories", f"{seeds.start} to {seeds.stop}", made))
+        _say(f"{run.histories.histories:,} histories, {len(run.histories.failed)} wrong")
+
+
+def _real_processes(campaign: _Campaign, wanted: argparse.Namespace) -> None:
+    """One network at a time: how soon it recovers is measured."""
+    for part in _slices(wanted.kills, _KILLS):
+        made = partial(run_rounds, wanted.first + part.start, kills=len(part))
+        merge(campaign.run.processes, campaign.part("real processes", f"{part.start} to {part.stop}", made))
+        _say(f"{campaign.run.processes.kills:,} SIGKILLs, {len(campaign.run.processes.failed)} wrong")
 
 
 def _planted(jobs: int) -> Iterator[Caught]:
@@ -114,6 +153,9 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         "--kills", type=int, default=2_000, metavar="N", help="SIGKILLs of real processes behind proxies"
     )
     parser.add_argument("--singles", action="store_true", help="crash points one at a time, and no pairs")
+    parser.add_argument(
+        "--keep", type=Path, metavar="FOLDER", help="keep each piece there; the same command goes on where it was"
+    )
     parser.add_argument("--report", type=Path, metavar="FILE", help="write the page here")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="processes")
     return parser.parse_args(argv)

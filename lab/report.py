@@ -22,10 +22,10 @@ class Caught:
 
 @dataclass
 class Run:
-    """A campaign: each part, and how many seconds it took; `points` is how many crash points each outcome has."""
+    """A campaign: each part, how many seconds it took, and at which commits; `points` is how many crash points each
+    outcome has."""
 
     machine: Mapping[str, str | int | float]
-    commit: str
     date: str
     command: str
     seeds: str = ""
@@ -36,6 +36,7 @@ class Run:
     processes: Processes = field(default_factory=Processes)
     caught: Sequence[Caught] = ()
     seconds: dict[str, float] = field(default_factory=dict)
+    commits: dict[str, list[str]] = field(default_factory=dict)
 
     @property
     def wrong(self) -> list[str]:
@@ -52,7 +53,7 @@ def markdown(run: Run, orders_per_point: int) -> str:
     lines = [
         "# What the fault lab found",
         "",
-        f"Written by `{run.command}` from its own results on {run.date}, at commit {run.commit}, on {machine}.",
+        f"Written by `{run.command}` from its own results on {run.date}, at {_commits(run)}, on {machine}.",
         "How the lab works is in [lab.md](lab.md).",
         "",
         *_figures(run, orders_per_point),
@@ -66,6 +67,17 @@ def markdown(run: Run, orders_per_point: int) -> str:
         *_ever(),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _commits(run: Run) -> str:
+    """One commit for a campaign that ran in one go; otherwise which part ran at which."""
+    parts: dict[str, list[str]] = {}
+    for part, commits in run.commits.items():
+        for commit in commits:
+            parts.setdefault(commit, []).append(part)
+    if len(parts) == 1:
+        return f"commit {next(iter(parts))}"
+    return "commits " + ", ".join(f"{commit} ({', '.join(names)})" for commit, names in parts.items())
 
 
 def _figures(run: Run, orders_per_point: int) -> Iterator[str]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from lab.planted.names import planted
 from lab.powerloss.history import History, carry_out
 from lab.powerloss.plan import Plan, draw
+from lab.tally import merge
 
 _AT_ONCE = 5
 """Histories between two looks of whoever watches."""
@@ -35,16 +36,6 @@ class Result:
         self.faults[plan.fault.value] += 1
         if history.wrong:
             self.failed.append((plan, history.wrong))
-
-    def merge(self, other: "Result") -> None:
-        """Add what another one counted."""
-        self.points += other.points
-        self.unmet += other.unmet
-        self.acknowledged += other.acknowledged
-        self.answered += other.answered
-        self.deaths += other.deaths
-        self.faults += other.faults
-        self.failed += other.failed
 
     def lines(self, seconds: float) -> Iterator[str]:
         """A table for people; for each plan that failed the command that replays it."""
@@ -93,7 +84,7 @@ def run_all(plans: Sequence[Plan], jobs: int, watch: Callable[[Result], None] = 
     parts = [plans[start : start + _AT_ONCE] for start in range(0, len(plans), _AT_ONCE)]
     with multiprocessing.get_context("spawn").Pool(jobs) as pool:
         for counted in pool.imap_unordered(_run_part, parts):
-            result.merge(counted)
+            merge(result, counted)
             watch(result)
     return result
 

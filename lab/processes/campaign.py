@@ -9,6 +9,7 @@ from pathlib import Path
 
 from lab.processes.plan import KINDS, PERIODS, draw
 from lab.processes.round import Round, carry_out
+from lab.tally import HIGHEST
 
 
 @dataclass
@@ -21,8 +22,8 @@ class Result:
     kills: int = 0
     orders: int = 0
     reads: int = 0
-    slowest: float = 0.0
-    largest: float = 0.0
+    slowest: float = field(default=0.0, metadata=HIGHEST)
+    largest: float = field(default=0.0, metadata=HIGHEST)
     faults: Counter[str] = field(default_factory=Counter)
     ends: Counter[str] = field(default_factory=Counter)
     unheard: Counter[str] = field(default_factory=Counter)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from lab.planted.names import planted
 from lab.simulation.history import History, run
+from lab.tally import HIGHEST, merge
 
 _AT_ONCE = 10
 """Histories between two looks of whoever watches."""
@@ -22,7 +23,7 @@ class Campaign:
     looks: int = 0
     deaths: int = 0
     repairs: int = 0
-    slowest: float = 0.0
+    slowest: float = field(default=0.0, metadata=HIGHEST)
     faults: Counter[str] = field(default_factory=Counter)
     ends: Counter[str] = field(default_factory=Counter)
     failed: dict[int, list[str]] = field(default_factory=dict)
@@ -57,18 +58,6 @@ class Campaign:
         if history.wrong:
             self.failed[plan.seed] = history.wrong
 
-    def merge(self, other: "Campaign") -> None:
-        """Add what another one counted."""
-        self.histories += other.histories
-        self.payments += other.payments
-        self.looks += other.looks
-        self.deaths += other.deaths
-        self.repairs += other.repairs
-        self.slowest = max(self.slowest, other.slowest)
-        self.faults += other.faults
-        self.ends += other.ends
-        self.failed |= other.failed
-
     def lines(self, seconds: float) -> Iterator[str]:
         """A table for people; for each seed that failed the command that replays it."""
         rate = self.histories / max(seconds, 0.001) * 60
@@ -93,12 +82,12 @@ def run_many(seeds: Sequence[int], jobs: int, watch: Callable[[Campaign], None] 
     parts = [seeds[start : start + _AT_ONCE] for start in range(0, len(seeds), _AT_ONCE)]
     if jobs == 1:
         for part in parts:
-            campaign.merge(_run_part(part))
+            merge(campaign, _run_part(part))
             watch(campaign)
         return campaign
     with multiprocessing.get_context("spawn").Pool(jobs) as pool:
         for counted in pool.imap_unordered(_run_part, parts):
-            campaign.merge(counted)
+            merge(campaign, counted)
             watch(campaign)
     return campaign
 

@@ -1,6 +1,7 @@
 """`interbank lab`, as people and scripts call it, and the page that a campaign writes."""
 
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -8,9 +9,11 @@ import pytest
 from lab.crashpoints.campaign import Result as CrashPoints
 from lab.crashpoints.trial import Ended, Trial
 from lab.found import FOUND
+from lab.pieces import Pieces
 from lab.processes.campaign import Result as Processes
 from lab.report import Caught, Run, markdown
 from lab.simulation.campaign import Campaign
+from lab.tally import merge
 from tests.command_line import run
 
 
@@ -26,9 +29,9 @@ def test_a_few_histories_are_told_as_a_table_and_as_json(tmp_path: Path) -> None
 
 
 def run_of(*caught: Caught) -> Run:
-    return Run(
-        {"cpu": "a fast one", "cores": 2}, "0123456789ab", "2026-11-23", "python -m lab", seeds="1 to 2", caught=caught
-    )
+    run = Run({"cpu": "a fast one", "cores": 2}, "2026-11-23", "python -m lab", seeds="1 to 2", caught=caught)
+    run.commits["histories"] = ["0123456789ab"]
+    return run
 
 
 def test_the_page_says_what_was_run_and_that_nothing_was_wrong() -> None:
@@ -52,6 +55,28 @@ def test_the_page_says_what_was_run_and_that_nothing_was_wrong() -> None:
     assert "\n## What ended wrong\n\nNothing.\n" in page
     for found in FOUND:
         assert f"| {found.seed} |" in page
+
+
+def test_the_page_says_which_part_was_run_at_which_commit() -> None:
+    run = run_of()
+    run.commits |= {"power loss": ["0123456789ab"], "real processes": ["0123456789ab", "fedcba987654"]}
+    page = markdown(run, orders_per_point=50)
+    assert "commits 0123456789ab (histories, power loss, real processes), fedcba987654 (real processes)" in page
+
+
+def test_a_campaign_that_is_stopped_goes_on_where_it_was(tmp_path: Path) -> None:
+    made: list[int] = []
+
+    def piece(number: int) -> Campaign:
+        made.append(number)
+        return Campaign(histories=number, slowest=float(number), ends=Counter(COMPLETED=number), failed={number: ["x"]})
+
+    for numbers in ((1, 2), (1, 2, 3)):
+        whole, pieces = Campaign(), Pieces(tmp_path / "kept")
+        for number in numbers:
+            merge(whole, pieces.get(f"histories-{number}", partial(piece, number)).result)
+    assert made == [1, 2, 3]
+    assert whole == Campaign(histories=6, slowest=3.0, ends=Counter(COMPLETED=6), failed={1: ["x"], 2: ["x"], 3: ["x"]})
 
 
 def test_the_page_says_what_was_wrong_and_how_to_see_it_again() -> None:
