@@ -35,7 +35,7 @@ def test_a_history_that_was_wrong_once_is_right(seed: int) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_nothing_is_lost_made_or_doubled_in_many_histories() -> None:
-    histories = int(os.environ.get("INTERBANK_HISTORIES", "1500"))
+    histories = int(os.environ.get("INTERBANK_HISTORIES", "5000"))
     campaign = run_many(range(10_000, 10_000 + histories), os.cpu_count() or 1)
     assert not campaign.failed, show(campaign)
     assert campaign.payments > 10 * histories
