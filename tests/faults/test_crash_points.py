@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+from tests.faults.figures import PAIRS, PAYMENTS, PLANTED, SINGLES, Tell, figure
+
 pytestmark = pytest.mark.slow
 
 ESSENTIAL = {
@@ -53,6 +55,15 @@ def lab(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=600)
 
 
+def made(said: str) -> dict[str, int]:
+    """What the command says that it did."""
+    return {
+        SINGLES: figure(r"([\d,]+) with one armed point", said),
+        PAIRS: figure(r"([\d,]+) with two", said),
+        PAYMENTS: figure(r"([\d,]+) payments", said),
+    }
+
+
 def test_every_commit_and_every_message_of_a_payment_is_a_point() -> None:
     ran = lab("--list", "--outcome", "COMPLETED", "RETURNED")
     assert ran.returncode == 0, ran.stderr
@@ -61,19 +72,20 @@ def test_every_commit_and_every_message_of_a_payment_is_a_point() -> None:
 
 
 @pytest.mark.timeout(600)
-def test_a_payment_survives_every_point_and_every_pair_of_points() -> None:
+def test_a_payment_survives_every_point_and_every_pair_of_points(tell: Tell) -> None:
     ran = lab("--outcome", "COMPLETED")
     assert ran.returncode == 0, ran.stdout
     assert "WRONG" not in ran.stdout
-    deaths = int(ran.stdout.split("SIGKILLs ")[1].split(";")[0].replace(",", ""))
-    assert deaths > 1_000
+    assert figure(r"SIGKILLs ([\d,]+);", ran.stdout) > 1_000
+    tell(made(ran.stdout))
 
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("outcome", ["REFUSED", "RETURNED"])
-def test_a_payment_that_ends_otherwise_survives_every_point(outcome: str) -> None:
+def test_a_payment_that_ends_otherwise_survives_every_point(outcome: str, tell: Tell) -> None:
     ran = lab("--outcome", outcome, "--singles")
     assert ran.returncode == 0, ran.stdout
+    tell(made(ran.stdout))
 
 
 @pytest.mark.parametrize(
@@ -84,10 +96,11 @@ def test_a_payment_that_ends_otherwise_survives_every_point(outcome: str) -> Non
         ("a refused credit is not stored", ["SOUTH: before answering CREDIT"]),
     ],
 )
-def test_a_planted_bug_is_found(bug: str, points: list[str]) -> None:
+def test_a_planted_bug_is_found(bug: str, points: list[str], tell: Tell) -> None:
     outcome = "RETURNED" if "refused" in bug else "COMPLETED"
     armed = [word for point in points for word in ("--point", point)]
     assert lab("--outcome", outcome, *armed).returncode == 0
     ran = lab("--outcome", outcome, *armed, "--planted", bug)
     assert ran.returncode == 1
     assert "wrong: " in ran.stdout
+    tell({PLANTED: 1})

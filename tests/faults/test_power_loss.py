@@ -12,6 +12,7 @@ from lab.powerloss.files import SECTOR, File, Folder
 from lab.powerloss.history import ORDERS, carry_out
 from lab.powerloss.plan import Fault, Plan
 from lab.powerloss.vfs import LossyDisk
+from tests.faults.figures import PAYMENTS, PLANTED, POWER_LOSSES, Tell
 
 
 def lab(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -77,24 +78,27 @@ def test_the_same_plan_is_the_same_history() -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_what_was_acknowledged_is_there_after_a_power_loss_at_every_sync_of_fifty_payments() -> None:
+def test_what_was_acknowledged_is_there_after_a_power_loss_at_every_sync_of_fifty_payments(tell: Tell) -> None:
     syncs = calls_of(0)["sync"]
     ran = lab()
     assert ran.returncode == 0, ran.stdout
     assert ran.stdout.startswith(f"{3 * syncs:,} points in")
     assert "; 0 came after the last call" in ran.stdout
+    tell({POWER_LOSSES: 3 * syncs, PAYMENTS: 3 * syncs * ORDERS})
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_full_disks_failed_writes_and_torn_checkpoints_lose_nothing() -> None:
+def test_full_disks_failed_writes_and_torn_checkpoints_lose_nothing(tell: Tell) -> None:
     ran = lab("--points", "200", "--first", "100000")
     assert ran.returncode == 0, ran.stdout
+    tell({POWER_LOSSES: 200, PAYMENTS: 200 * ORDERS})
     for fault in Fault:
         assert fault.value in ran.stdout
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("bug", BUGS_OF_DISKS)
-def test_a_planted_bug_that_only_a_power_loss_shows_is_found(bug: str) -> None:
+def test_a_planted_bug_that_only_a_power_loss_shows_is_found(bug: str, tell: Tell) -> None:
     assert points_to_catch(bug, 60) is not None
+    tell({PLANTED: 1})

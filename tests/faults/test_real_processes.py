@@ -17,6 +17,7 @@ from lab.processes.network import BANKS
 from lab.processes.plan import KINDS, LoseJournal, Restore, TakeOver, draw
 from lab.processes.proxy import Condition, Direction, Proxy
 from lab.processes.round import Round, carry_out
+from tests.faults.figures import PAYMENTS, SIGKILLS, Tell, figure
 
 THERE, BACK = Direction.THERE, Direction.BACK
 SHORT = ",".join(kind for kind in KINDS if kind not in ("pause", "silence", "swallow", "drip"))
@@ -212,12 +213,14 @@ def test_payments_survive_the_death_of_processes_and_connections(tmp_path: Path)
 
 @pytest.mark.slow
 @pytest.mark.timeout(400)
-def test_a_hundred_sigkills_of_real_processes_lose_make_and_double_nothing() -> None:
+def test_a_hundred_sigkills_of_real_processes_lose_make_and_double_nothing(tell: Tell) -> None:
     command = [sys.executable, "-m", "lab.processes", "--kills", "100", "--only", SHORT]
     ran = subprocess.run(command, capture_output=True, text=True, timeout=390)
     assert ran.returncode == 0, f"{ran.stdout}\n{ran.stderr}"
     assert "WRONG" not in ran.stdout
-    assert int(ran.stdout.split("SIGKILLs ")[1].split(";")[0]) >= 100
+    kills = figure(r"SIGKILLs ([\d,]+);", ran.stdout)
+    assert kills >= 100
+    tell({SIGKILLS: kills, PAYMENTS: figure(r"([\d,]+) orders", ran.stdout)})
 
 
 @pytest.mark.slow
