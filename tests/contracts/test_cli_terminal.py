@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import sys
 
 import pexpect
@@ -29,7 +30,9 @@ async def at_terminal(
         known = {name: value for name, value in line.environment.items() if value is not None}
         environment = {**os.environ, "TERM": "xterm", **known, **(env or {})}
         command = ["-m", "clients.cli", *words]
-        terminal = pexpect.spawn(sys.executable, command, env=environment, encoding="utf-8", timeout=20)
+        terminal = pexpect.spawn(
+            sys.executable, command, env=environment, encoding="utf-8", timeout=20, preexec_fn=_listen_to_ctrl_c
+        )
         terminal.setwinsize(50, 200)
         shown = ""
         for text, answer in talk:
@@ -45,6 +48,11 @@ async def at_terminal(
         return terminal.exitstatus, shown
 
     return await asyncio.to_thread(run)
+
+
+def _listen_to_ctrl_c() -> None:
+    """Whoever runs the tests in the background may have it ignored, and children take that over."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 async def test_a_password_is_asked_for_and_never_shown(network: World, pair: Pair) -> None:
