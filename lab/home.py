@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from bank_service.schema import SCHEMA as BANK_SCHEMA
 from certs.authority import Pair, create_authority, issue
@@ -64,10 +65,20 @@ def make_database(path: Path, schema: Schema) -> None:
 
 def read_rows(database: Path, query: str) -> list[Row]:
     """Read a database as an auditor would, while its server runs."""
-    with contextlib.closing(driver().connect(f"file:{database}?mode=ro", uri=True)) as connection:
-        cursor = connection.execute(query)
-        names = [column[0] for column in cursor.description]
-        return [dict(zip(names, row, strict=True)) for row in cursor]
+    with contextlib.closing(open_to_read(database)) as connection:
+        return rows_of(connection, query)
+
+
+def open_to_read(database: Path) -> Any:
+    """A connection of the driver that only reads."""
+    return driver().connect(f"file:{database}?mode=ro", uri=True)
+
+
+def rows_of(connection: Any, query: str) -> list[Row]:
+    """What a query finds now."""
+    cursor = connection.execute(query)
+    names = [column[0] for column in cursor.description]
+    return [dict(zip(names, row, strict=True)) for row in cursor]
 
 
 def copy_database(source: Path, target: Path) -> None:
