@@ -6,6 +6,7 @@ and a kind, which decides the gRPC status and the exit code.
 """
 
 import enum
+from typing import Any
 
 
 class Kind(enum.Enum):
@@ -192,3 +193,7 @@ class Refused(Exception):
         self.hint = hint
         self.retry_after_ms = retry_after_ms
         self.request_id = ""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """So that it reaches another process whole: by itself an exception is made anew from its message alone."""
+        return type(self), (self.reason, self.message), vars(self)

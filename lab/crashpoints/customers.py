@@ -1,5 +1,6 @@
 """Who pays on the small network, and the operator who helps: clients over TLS like everybody."""
 
+import asyncio
 import itertools
 from typing import Any
 
@@ -106,7 +107,7 @@ class People:
             request = gateway_pb2.AdminServiceSetAccountStatusRequest(
                 bank="SOUTH", account=self.accounts["bob"], status=status
             )
-            await self._call("AdminService", "SetAccountStatus", request, self._operator)
+            await self._insist("AdminService", "SetAccountStatus", request, self._operator)
 
     async def _set_status(self, name: str, status: Any) -> None:
         credentials = peer_credentials(self._site.home.identity(GATEWAY))
@@ -118,6 +119,18 @@ class People:
         request = gateway_pb2.LoginRequest(username=username, password=password, bank=bank)
         token: str = (await self._call("SessionService", "Login", request)).token
         return token
+
+    async def _insist(self, service: str, method: str, request: Any, token: str) -> None:
+        """Call until it is not refused for now: the gateway may see only at a call that a bank has started again."""
+        while True:
+            try:
+                await self._call(service, method, request, token)
+            except Refused as refused:
+                if not refused.reason.try_again:
+                    raise
+                await asyncio.sleep(0.005)
+            else:
+                return
 
     async def _call(self, service: str, method: str, request: Any, token: str = "") -> Any:
         rpc = getattr(getattr(gateway_pb2_grpc, f"{service}Stub")(self._channel), method)

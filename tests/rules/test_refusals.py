@@ -1,5 +1,6 @@
 """Every no has a name, a kind, a meaning and an exit code, and `docs/reasons.md` lists them all."""
 
+import pickle
 import re
 from pathlib import Path
 
@@ -44,6 +45,13 @@ def test_a_refusal_without_words_says_what_its_reason_means() -> None:
     refused = Refused(Reason.BANK_BUSY)
     assert refused.message == str(refused) == Reason.BANK_BUSY.meaning
     assert (refused.field, refused.hint, refused.retry_after_ms, refused.request_id) == ("", "", 0, "")
+
+
+def test_a_refusal_reaches_another_process_whole() -> None:
+    refused = Refused(Reason.BANK_BUSY, "too much waits", field="payer_bank", hint="wait", retry_after_ms=200)
+    refused.request_id = "7f"
+    arrived = pickle.loads(pickle.dumps(refused))  # noqa: S301
+    assert (type(arrived), str(arrived), vars(arrived)) == (Refused, str(refused), vars(refused))
 
 
 def test_every_reason_that_the_code_names_exists() -> None:
