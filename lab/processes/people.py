@@ -194,13 +194,22 @@ class People:
                 wish.unheard += refused.reason is Reason.GATEWAY_UNREACHABLE
             await asyncio.sleep(chance.uniform(0.05, 0.5))
             return
-        for wish, submission in zip(wishes, answer.submissions, strict=True):
-            if submission.HasField("transfer"):
-                _take(wish, submission.transfer)
-            elif may_change(Refused(Reason[submission.not_accepted.reason])):
-                self.not_now[submission.not_accepted.reason] += 1
-            else:
-                wish.refused = submission.not_accepted.reason
+        refused_for_now = [
+            self._take_in(wish, submission) for wish, submission in zip(wishes, answer.submissions, strict=True)
+        ]
+        if any(refused_for_now):  # asked again at once, a thousand refusals are all that the gateway has time for
+            await asyncio.sleep(chance.uniform(0.05, 0.5))
+
+    def _take_in(self, wish: Wish, submission: gateway_pb2.Submission) -> bool:
+        """Note an answer; whether it is that the order was not accepted and may be later."""
+        if submission.HasField("transfer"):
+            _take(wish, submission.transfer)
+        elif may_change(Refused(Reason[submission.not_accepted.reason])):
+            self.not_now[submission.not_accepted.reason] += 1
+            return True
+        else:
+            wish.refused = submission.not_accepted.reason
+        return False
 
 
 def _take(wish: Wish, shown: order_pb2.Transfer) -> None:

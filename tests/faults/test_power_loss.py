@@ -90,9 +90,9 @@ def test_what_was_acknowledged_is_there_after_a_power_loss_at_every_sync_of_fift
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_full_disks_failed_writes_and_torn_checkpoints_lose_nothing(tell: Tell) -> None:
-    ran = lab("--points", "200", "--first", "100000")
+    ran = lab("--points", "100", "--first", "100000")
     assert ran.returncode == 0, ran.stdout
-    tell({POWER_LOSSES: 200, PAYMENTS: 200 * ORDERS})
+    tell({POWER_LOSSES: 100, PAYMENTS: 100 * ORDERS})
     for fault in Fault:
         assert fault.value in ran.stdout
 
