@@ -41,8 +41,7 @@ _HISTORIES, _POINTS, _KILLS = 2_000, 500, 50
 def main(argv: Sequence[str] | None = None) -> int:
     """Exit code 0 if nothing was wrong and every planted bug was found, else 1."""
     wanted = _arguments(argv)
-    command = shlex.join(["python", "-m", "lab", *(sys.argv[1:] if argv is None else argv)])
-    run = Run(describe_machine("a temporary folder"), datetime.now(UTC).date().isoformat(), command)
+    run = Run(describe_machine("a temporary folder"), datetime.now(UTC).date().isoformat(), _command(wanted))
     campaign = _Campaign(run, Pieces(wanted.keep))
     _planted_bugs(campaign, wanted)
     _crash_points(campaign, wanted)
@@ -54,6 +53,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         wanted.report.write_text(page, encoding="utf-8")
     click.echo(page)
     return 1 if run.wrong else 0
+
+
+def _command(wanted: argparse.Namespace) -> str:
+    """What makes the same campaign on another computer: without the folders of this one."""
+    numbers = [f"--{name}={getattr(wanted, name)}" for name in ("histories", "first", "points", "kills")]
+    return shlex.join(["python", "-m", "lab", *numbers, *(["--singles"] if wanted.singles else [])])
 
 
 class _Campaign:
