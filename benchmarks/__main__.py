@@ -13,7 +13,7 @@ from rich.console import Console
 from benchmarks.disk import filesystem
 from benchmarks.load import RunFailed
 from benchmarks.plan import FULL, QUICK
-from benchmarks.report import document, remarks, table
+from benchmarks.report import document, goal_table, remarks, table
 from benchmarks.runs import measure
 from interbank.refusals import Refused
 from lab.machine import commit, describe_machine, supported
@@ -43,6 +43,7 @@ def main() -> int:
         return 1
     console = Console(width=None if sys.stdout.isatty() else 120, highlight=False)
     console.print(table(results))
+    console.print(goal_table(results))
     for remark in remarks(results, filesystem=kind):
         console.print(remark)
     output = arguments.output or (None if arguments.quick else LATEST)
@@ -61,7 +62,7 @@ def main() -> int:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure a network on this computer.")
-    parser.add_argument("--quick", action="store_true", help="less than a minute, one repeat; remembered nowhere")
+    parser.add_argument("--quick", action="store_true", help="about a minute, two repeats; remembered nowhere")
     parser.add_argument(
         "--directory",
         type=Path,

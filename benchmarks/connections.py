@@ -14,7 +14,7 @@ from certs.credentials import customer_credentials
 P = ParamSpec("P")
 T = TypeVar("T")
 
-_CONNECTED_WITHIN = 10.0
+_CONNECTED_WITHIN = 30.0
 _OWN_CONNECTION = ("grpc.use_local_subchannel_pool", 1)
 """Without it, all channels of a process to one address share a connection."""
 

@@ -20,6 +20,7 @@ _LOGINS_AT_A_TIME = 4
 class Payer:
     """A customer's session, and the one account that he pays from."""
 
+    username: str
     bank: str
     account: int
     token: str
@@ -32,6 +33,8 @@ class Customers:
     payers: tuple[Payer, ...]
     payees: dict[str, tuple[Payee, ...]]
     operator_token: str
+    password: str
+    """Of every payer."""
 
 
 def open_customers(running: Running, plan: Plan) -> Customers:
@@ -55,7 +58,7 @@ def open_customers(running: Running, plan: Plan) -> Customers:
                 job.result()
     with ThreadPoolExecutor(_LOGINS_AT_A_TIME) as pool:
         payers = tuple(pool.map(lambda user: _log_in(running, user[0], payees[user[0]][user[1]]), users))
-    return Customers(payers, payees, operator.token)
+    return Customers(payers, payees, operator.token, _PASSWORD)
 
 
 def _new_accounts(payees: Sequence[Payee], with_password: int) -> list[NewAccount]:
@@ -69,7 +72,7 @@ def _log_in(running: Running, bank: str, user: Payee) -> Payer:
     with Client(running.address, running.authority) as client:
         client.sessions.register(user.name, bank, user.account, _PASSWORD)
         token = client.sessions.login(user.name, _PASSWORD, bank=bank, device="benchmark").token
-    return Payer(bank, user.account, token)
+    return Payer(user.name, bank, user.account, token)
 
 
 def _username(bank: str, number: int) -> str:

@@ -1,9 +1,9 @@
-"""Figures out of what was measured: medians, ratios, goals. No input or output."""
+"""What was measured, and the simple arithmetic on it. No input or output."""
 
 import math
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class Figure:
     @property
     def spread_percent(self) -> float:
         """From the lowest to the highest, in percent of the median."""
-        return (max(self.values) - min(self.values)) / self.median * 100
+        return (max(self.values) - min(self.values)) / self.median * 100 if self.median else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,84 +32,41 @@ class Run:
     per_second: float
     p50_ms: float
     p99_ms: float
+    p999_ms: float
     cpu_us: float
     elsewhere_percent: float
 
 
-@dataclass(frozen=True, slots=True)
-class Peers:
-    """What the same computer did in the same minutes. `pgbench` is empty where there is none, and `no_pgbench` says why
-    then."""
-
-    echo_1: Figure
-    echo_1_p50_ms: Figure
-    echo_clients: Figure
-    syncs: Figure
-    pgbench: Figure | None
-    no_pgbench: str
+Curve = tuple[tuple[int, float], ...]
+"""Points of something that grows: how much of it, and payments per second then."""
 
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """Everything that was measured. Memory is PSS in MB by process."""
+    """Everything that was measured: runs of payments by workload (the names are those of `workloads.py`), other figures
+    and the peers' by name, and what is missing with the reason. Memory is PSS in MB by process.
 
-    one_by_one: tuple[Run, ...]
-    batched: tuple[Run, ...]
-    single: tuple[Run, ...]
+    A quick measurement has no value for much of it; whoever reads asks for what there is.
+    """
+
+    runs: Mapping[str, tuple[Run, ...]]
+    peers: Mapping[str, Figure]
     idle_mb: Mapping[str, float]
     loaded_mb: Mapping[str, float]
-    peers: Peers
     payments_checked: int
     records_audited: int
+    others: Mapping[str, Figure] = field(default_factory=dict)
+    no_peers: Mapping[str, str] = field(default_factory=dict)
+    curves: Mapping[str, Curve] = field(default_factory=dict)
 
-    def figure(self, runs: Sequence[Run], name: str) -> Figure:
-        """One attribute of several runs."""
-        return Figure(tuple(getattr(run, name) for run in runs))
+    def figure(self, workload: str, name: str) -> Figure | None:
+        """One attribute of all runs of a workload; None if it was not run."""
+        runs = self.runs.get(workload, ())
+        return Figure(tuple(getattr(run, name) for run in runs)) if runs else None
 
-
-@dataclass(frozen=True, slots=True)
-class Goal:
-    """A figure and what it should be: at least, or with `below` less than."""
-
-    name: str
-    measured: float
-    wanted: float
-    below: bool = False
-
-    @property
-    def met(self) -> bool:
-        """Whether it is."""
-        return self.measured < self.wanted if self.below else self.measured >= self.wanted
-
-
-def goals(results: Results) -> tuple[Goal, ...]:
-    """What this project promises of a computer with two cores."""
-    return (
-        Goal("batched payments/s", results.figure(results.batched, "per_second").median, 4000),
-        Goal("one by one payments/s", results.figure(results.one_by_one, "per_second").median, 500),
-        Goal("idle PSS of gateway and three banks, MB", sum(results.idle_mb.values()), 300, below=True),
-    )
-
-
-def ratios(results: Results) -> dict[str, float]:
-    """Our figures over those of the peers, which travel better from computer to computer than either.
-
-    The floor of a lone payment are its four syncs (order, debit, credit, end) and its three round trips.
-    """
-    peers = results.peers
-    one_by_one = results.figure(results.one_by_one, "per_second").median
-    batched = results.figure(results.batched, "per_second").median
-    floor_ms = 4 * 1000 / peers.syncs.median + 3 * peers.echo_1_p50_ms.median
-    found = {
-        "one_by_one_to_echo": one_by_one / peers.echo_clients.median,
-        "one_by_one_to_syncs": one_by_one / peers.syncs.median,
-        "batched_to_one_by_one": batched / one_by_one,
-        "latency_p50_to_floor": results.figure(results.single, "p50_ms").median / floor_ms,
-    }
-    if peers.pgbench is not None:
-        found["one_by_one_to_pgbench"] = one_by_one / peers.pgbench.median
-        found["batched_to_pgbench"] = batched / peers.pgbench.median
-    return found
+    def known(self, name: str) -> Figure | None:
+        """A figure that is not of a run of payments, ours or a peer's; None if it was not measured."""
+        return self.others.get(name) or self.peers.get(name)
 
 
 def percentile(values: Sequence[float], percent: float) -> float:

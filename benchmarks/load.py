@@ -1,8 +1,7 @@
-"""The load: customers who pay one by one, and an operator who pays in batches. Runs in a process of its own, over TLS
-like everybody; whoever waits for an answer sends nothing else meanwhile (a closed loop)."""
+"""What every load is made of: clients that pay for a while over connections of their own, and what came of it. Runs in
+a process apart from the servers."""
 
 import asyncio
-import itertools
 import os
 import time
 from collections.abc import Awaitable, Callable
@@ -13,10 +12,9 @@ import grpc
 from benchmarks.connections import connections
 from benchmarks.customers import Customers
 from benchmarks.orders import Orders, Payment, payment
-from benchmarks.plan import BANKS, BATCH
 from benchmarks.procfs import busy_seconds, cpu_seconds
 from interbank.rpc.status import from_rpc_error
-from protos.v1 import gateway_pb2, gateway_pb2_grpc, order_pb2
+from protos.v1 import gateway_pb2, order_pb2
 
 ANSWER_WITHIN = 20.0
 WAIT_SECONDS = 10
@@ -42,6 +40,10 @@ class Load:
     first_amount: int
     label: str
 
+    def orders(self, *, hot_bank: str = "") -> Orders:
+        """Its source of orders."""
+        return Orders(self.customers.payees, first_amount=self.first_amount, label=self.label, hot_bank=hot_bank)
+
 
 @dataclass(frozen=True, slots=True)
 class Measured:
@@ -66,83 +68,50 @@ class Measured:
 
 
 @dataclass(slots=True)
-class _Tally:
-    """What came back so far, and until when more is sent."""
+class Tally:
+    """What came back so far, and from when until when orders are sent (`time.perf_counter`)."""
 
+    begun: float
     end: float
     payments: list[Payment] = field(default_factory=list)
     latencies: list[float] = field(default_factory=list)
 
     @property
     def goes_on(self) -> bool:
+        """Whether more is to be sent."""
         return time.perf_counter() < self.end
 
     def take(self, transfer: order_pb2.Transfer) -> None:
-        if not transfer.final or transfer.state != order_pb2.TRANSFER_STATE_COMPLETED:
-            state = order_pb2.TransferState.Name(transfer.state)
-            raise RunFailed(f"{transfer.transfer_id.hex()} is {state} {transfer.reason}".strip())
-        self.payments.append(payment(transfer.transfer_id, transfer.order))
+        """Count a payment. Raises RunFailed unless it is COMPLETED."""
+        self.payments.append(completed(transfer))
 
 
-_Client = Callable[["gateway_pb2_grpc.PaymentServiceAsyncStub", _Tally], Awaitable[None]]
+def completed(transfer: order_pb2.Transfer) -> Payment:
+    """The payment that an answer acknowledges. Raises RunFailed unless it is COMPLETED."""
+    if not transfer.final or transfer.state != order_pb2.TRANSFER_STATE_COMPLETED:
+        state = order_pb2.TransferState.Name(transfer.state)
+        raise RunFailed(f"{transfer.transfer_id.hex()} is {state} {transfer.reason}".strip())
+    return payment(transfer.transfer_id, transfer.order)
 
 
-def pay_one_by_one(load: Load, clients: int) -> Measured:
-    """So many customers pay with Transfer, each waiting for the answer before his next payment. Raises RunFailed."""
-    orders = Orders(load.customers.payees, first_amount=load.first_amount, label=load.label)
-    payers = itertools.cycle(load.customers.payers)
-
-    def customer() -> _Client:
-        payer = next(payers)
-        metadata = _bearer(payer.token)
-
-        async def pay(stub: "gateway_pb2_grpc.PaymentServiceAsyncStub", tally: _Tally) -> None:
-            while tally.goes_on:
-                request = gateway_pb2.TransferRequest(order=orders.from_account(payer.bank, payer.account))
-                begun = time.perf_counter()
-                answer = await stub.Transfer(request, timeout=ANSWER_WITHIN, metadata=metadata)
-                tally.latencies.append(time.perf_counter() - begun)
-                tally.take(answer.transfer)
-
-        return pay
-
-    return asyncio.run(_run(load, [customer() for _ in range(clients)]))
+def accepted(submission: gateway_pb2.Submission) -> order_pb2.Transfer:
+    """The transfer that an order of a batch became. Raises RunFailed if it was not accepted."""
+    if submission.WhichOneof("result") == "not_accepted":
+        raise RunFailed(f"not accepted: {submission.not_accepted.reason}")
+    return submission.transfer
 
 
-def pay_in_batches(load: Load, in_flight: int) -> Measured:
-    """The operator pays for one bank after the other, so many batches at a time, each answered when all of its payments
-    are final. Raises RunFailed."""
-    orders = Orders(load.customers.payees, first_amount=load.first_amount, label=load.label)
-    banks = itertools.cycle(BANKS)
-    metadata = _bearer(load.customers.operator_token)
-
-    async def pay(stub: "gateway_pb2_grpc.PaymentServiceAsyncStub", tally: _Tally) -> None:
-        while tally.goes_on:
-            bank = next(banks)
-            request = gateway_pb2.SubmitTransfersRequest(
-                orders=[orders.from_any_account(bank) for _ in range(BATCH)],
-                on_authority_of_bank=bank,
-                patient=True,
-                wait_seconds=WAIT_SECONDS,
-            )
-            begun = time.perf_counter()
-            answer = await stub.SubmitTransfers(request, timeout=ANSWER_WITHIN, metadata=metadata)
-            tally.latencies.append(time.perf_counter() - begun)
-            for submission in answer.submissions:
-                if submission.WhichOneof("result") == "not_accepted":
-                    raise RunFailed(f"not accepted: {submission.not_accepted.reason}")
-                tally.take(submission.transfer)
-
-    return asyncio.run(_run(load, [pay] * in_flight))
+Client = Callable[[grpc.aio.Channel, Tally], Awaitable[None]]
+"""Uses one connection for as long as the tally goes on."""
 
 
-async def _run(load: Load, clients: list[_Client]) -> Measured:
+async def run(load: Load, clients: list[Client]) -> Measured:
+    """All clients at once. Raises RunFailed."""
     async with connections(load.address, load.authority, len(clients)) as channels:
-        stubs = [gateway_pb2_grpc.PaymentServiceStub(channel) for channel in channels]
         begun, busy, own, servers = time.perf_counter(), busy_seconds(), _own_seconds(), _seconds_of(load.pids)
-        tally = _Tally(end=begun + load.seconds)
+        tally = Tally(begun, begun + load.seconds)
         try:
-            await asyncio.gather(*(pay(stub, tally) for pay, stub in zip(clients, stubs, strict=True)))
+            await asyncio.gather(*(client(channel, tally) for client, channel in zip(clients, channels, strict=True)))
         except grpc.aio.AioRpcError as error:
             refused = from_rpc_error(error)
             raise RunFailed(f"{refused.reason.name} {refused.message}") from error
@@ -156,7 +125,8 @@ async def _run(load: Load, clients: list[_Client]) -> Measured:
     )
 
 
-def _bearer(token: str) -> tuple[tuple[str, str], ...]:
+def bearer(token: str) -> tuple[tuple[str, str], ...]:
+    """What says in a call whose it is."""
     return (("authorization", f"Bearer {token}"),)
 
 

@@ -1,6 +1,8 @@
 """A network of its own for the measurements: in a new home, on free ports, with everything on, gone afterwards."""
 
 import contextlib
+import os
+import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,20 +18,44 @@ from clients.launcher.standing import wait_until_joined
 from clients.launcher.up import bring_up
 from clients.launcher.wishes import Wish
 
+_WISH = Wish(banks=BANKS, currency=CURRENCY, port_base=0)
+
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A network that runs. `pids` by name, the gateway first."""
+    """A network that runs, and can be stopped, killed and started again on the same files."""
 
     home: Home
     network: Network
     authority: bytes
-    pids: dict[str, int]
 
     @property
     def address(self) -> str:
         """Where customers find the gateway."""
         return self.network.customers_address
+
+    @property
+    def pids(self) -> dict[str, int]:
+        """The processes by name, the gateway first."""
+        reports = [(service.name, read_report(service.place)) for service in services_of(self.home, self.network)]
+        return {name: report.pid for name, report in reports if report is not None}
+
+    @property
+    def bank_files(self) -> dict[str, Path]:
+        """The banks' databases."""
+        return {member.bank: self.home.bank(member.bank).database for member in self.network.banks}
+
+    def stop(self) -> None:
+        """Stop all processes."""
+        stop_all([self.home.gateway, *map(self.home.bank, BANKS)])
+
+    def kill(self, name: str) -> None:
+        """End a process as a crash does."""
+        os.kill(self.pids[name], signal.SIGKILL)
+
+    def start(self) -> None:
+        """Start what does not run, and return when all banks have joined. Raises Refused."""
+        _start(self.home)
 
 
 @contextlib.contextmanager
@@ -39,15 +65,16 @@ def running_network(directory: Path) -> Iterator[Running]:
     Raises Refused if a process does not start or a bank does not join.
     """
     home = Home(directory)
-    wish = Wish(banks=BANKS, currency=CURRENCY, port_base=0)
     try:
-        launched = bring_up(home, wish)
-        for refused in launched.refused.values():
-            raise refused
-        wait_until_joined(home, launched.network, frozenset(BANKS))
-        services = services_of(home, launched.network)
-        reports = [(service.name, read_report(service.place)) for service in services]
-        pids = {name: report.pid for name, report in reports if report is not None}
-        yield Running(home, launched.network, read_authority(home.authority_certificate), pids)
+        network = _start(home)
+        yield Running(home, network, read_authority(home.authority_certificate))
     finally:
         stop_all([home.gateway, *map(home.bank, BANKS)])
+
+
+def _start(home: Home) -> Network:
+    launched = bring_up(home, _WISH)
+    for refused in launched.refused.values():
+        raise refused
+    wait_until_joined(home, launched.network, frozenset(BANKS))
+    return launched.network

@@ -29,20 +29,25 @@ class Payment(NamedTuple):
 
 
 class Orders:
-    """Makes orders to a random payee at another bank, each over an amount of its own: `first_amount` minor units, then
-    one more each time. Keys begin with `label`, which no other source of orders may share."""
+    """Makes orders to a random payee at another bank, or with `hot_bank` all to the first account of that one; each
+    over an amount of its own: `first_amount` minor units, then one more each time. Keys begin with `label`, which no
+    other source of orders may share."""
 
-    def __init__(self, payees: Mapping[str, Sequence[Payee]], *, first_amount: int, label: str) -> None:
+    def __init__(
+        self, payees: Mapping[str, Sequence[Payee]], *, first_amount: int, label: str, hot_bank: str = ""
+    ) -> None:
         self._payees = payees
         self._others = {bank: [other for other in payees if other != bank] for bank in payees}
         self._amount = first_amount
         self._label = label
+        self._hot_bank = hot_bank
         self._chance = random.Random(label)  # noqa: S311 (the same orders every time)
+        self.paying_banks = tuple(bank for bank in payees if bank != hot_bank)
+        """Banks whose customers pay: all but the one where the money goes, as every payment is between two."""
 
     def from_account(self, bank: str, account: int) -> order_pb2.Order:
         """The next order, paid from this account."""
-        payee_bank = self._chance.choice(self._others[bank])
-        payee = self._chance.choice(self._payees[payee_bank])
+        payee_bank, payee = self._next_payee(bank)
         amount, self._amount = self._amount, self._amount + 1
         return order_pb2.Order(
             payer_bank=bank,
@@ -59,6 +64,16 @@ class Orders:
     def from_any_account(self, bank: str) -> order_pb2.Order:
         """The next order, paid from a random account of this bank."""
         return self.from_account(bank, self._chance.choice(self._payees[bank]).account)
+
+    def some(self, earlier: Sequence[order_pb2.Order], count: int) -> list[order_pb2.Order]:
+        """So many of these orders at random, or all if there are fewer."""
+        return self._chance.sample(earlier, min(count, len(earlier)))
+
+    def _next_payee(self, payer_bank: str) -> tuple[str, Payee]:
+        if self._hot_bank:
+            return self._hot_bank, self._payees[self._hot_bank][0]
+        bank = self._chance.choice(self._others[payer_bank])
+        return bank, self._chance.choice(self._payees[bank])
 
 
 def payment(transfer_id: bytes, order: order_pb2.Order) -> Payment:

@@ -17,10 +17,18 @@ DEPOSIT = 100_000_000_000
 """Minor units that every account is opened with: enough for all that it will be told to pay."""
 
 
+SENT_AGAIN = 91
+"""Old orders in a batch of 1,000, so that every tenth key is sent twice."""
+
+LOGINS_PER_SECOND = 2.0
+OF_THE_MAXIMUM, STEADY_OF_THE_MAXIMUM = 0.5, 0.25
+"""At what part of the rate one by one the open loops pay: the one whose latency is told, and the one beside logins."""
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """Numbers of things, and seconds. `users` are logged in; where they are fewer than CLIENTS, several clients share a
-    session, because every login costs two passwords' worth of bcrypt."""
+    session, because every login costs two passwords' worth of bcrypt. What is 0 is not measured."""
 
     accounts_per_bank: int
     users: int
@@ -33,6 +41,7 @@ class Plan:
     disk: float
     postgres: float
     postgres_scale: int
+    open_loop: float = 0.0
 
 
 FULL = Plan(
@@ -40,21 +49,22 @@ FULL = Plan(
     users=CLIENTS,
     repeats=3,
     warm_up=4.0,
-    one_by_one=8.0,
-    batched=8.0,
-    latency=5.0,
+    one_by_one=6.0,
+    batched=6.0,
+    latency=4.0,
     echo=2.0,
     disk=1.0,
-    postgres=5.0,
-    postgres_scale=32,
+    postgres=3.0,
+    postgres_scale=50,
+    open_loop=6.0,
 )
 QUICK = Plan(
     accounts_per_bank=500,
     users=6,
-    repeats=1,
+    repeats=2,
     warm_up=2.0,
-    one_by_one=4.0,
-    batched=4.0,
+    one_by_one=3.0,
+    batched=3.0,
     latency=2.0,
     echo=1.0,
     disk=0.5,

@@ -1,13 +1,19 @@
 """What a figure of `make bench` rests on: right medians, and books that are looked at."""
 
+import itertools
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from benchmarks import workloads as w
 from benchmarks.books import Books
-from benchmarks.figures import Figure, Goal, percentile
+from benchmarks.closed_loop import _require_same
+from benchmarks.figures import Figure, Results, Run, percentile
+from benchmarks.goals import Goal, goals, ratios
+from benchmarks.load import RunFailed
+from benchmarks.open_loop import arrivals
 from benchmarks.orders import Orders, Payee, Payment, payment
 from tests.world import Caller, World
 
@@ -97,9 +103,94 @@ def test_the_median_counts_and_the_spread_is_told():
     [
         (Goal("payments", 4000, 4000), True),
         (Goal("payments", 3999, 4000), False),
-        (Goal("memory", 299, 300, below=True), True),
-        (Goal("memory", 300, 300, below=True), False),
+        (Goal("memory", 300, 300, at_most=True), True),
+        (Goal("memory", 301, 300, at_most=True), False),
+        (Goal("memory", None, 300, at_most=True), None),
     ],
 )
 def test_a_goal_is_met_or_it_is_not(goal, met):
     assert goal.met is met
+
+
+def test_all_payments_go_to_the_one_hot_account_and_its_bank_pays_nobody():
+    payees = {bank: [Payee(number, f"{bank.lower()}-{number}") for number in range(5)] for bank in ("AA", "BB", "CC")}
+    orders = Orders(payees, first_amount=1, label="run-1", hot_bank="AA")
+    assert orders.paying_banks == ("BB", "CC")
+    made = [orders.from_any_account(bank) for bank in ("BB", "CC") for _ in range(50)]
+    assert {(order.payee_bank, order.payee_account, order.payee_name) for order in made} == {("AA", 0, "aa-0")}
+    assert len({order.payer_account for order in made}) == 5
+
+
+async def test_an_answer_under_an_old_key_must_be_about_the_old_order(paid):
+    caller = Caller(paid.world)
+    await caller.login("alice")
+    _, payer_bank, payer, payee_bank, payee = paid.acknowledged[0][:5]
+    again = await caller.pay((payer_bank, payer), (payee_bank, payee, "bob"), 100, "key-100")
+    _require_same(again.transfer.order, again.transfer)
+    other = type(again.transfer.order)()
+    other.CopyFrom(again.transfer.order)
+    other.minor_units += 1
+    with pytest.raises(RunFailed, match="another order"):
+        _require_same(other, again.transfer)
+    assert paid.books.faults(paid.acknowledged) == []
+
+
+def test_customers_come_at_the_wanted_rate_at_moments_of_their_own():
+    moments = arrivals(200, 50)
+    assert moments == sorted(moments)
+    assert 0 < moments[0] < moments[-1] < 50
+    assert 9_500 < len(moments) < 10_500
+    gaps = [later - earlier for earlier, later in itertools.pairwise(moments)]
+    assert sum(gap > 1 / 200 for gap in gaps) / len(gaps) == pytest.approx(0.368, abs=0.02)
+
+
+def _measured(**changes: float) -> Results:
+    """One run of everything, at the very bound of each goal."""
+    rates = {w.BATCHED: 4000, w.ONE_BY_ONE: 450, w.HOT: 3600, w.RETRIED: 3800, w.SMALL_LEDGER: 1000, w.BIG_LEDGER: 900}
+    p99 = {w.ONE_CLIENT: 20, w.OPEN_LOOP: 50, w.STEADY: 10, w.LOGINS: 15}
+    names = {*rates, *p99}
+    return Results(
+        runs={name: (Run(1, rates.get(name, 1), 10, p99.get(name, 1), 1, 200, 0),) for name in names},
+        peers={
+            name: Figure((value,))
+            for name, value in {
+                w.pgbench(32): 1000,
+                w.nostro(16): 90,
+                w.echo(64): 1000,
+                w.ECHO_P50: 1,
+                w.ECHO_P99: 1,
+                w.SYNCS: 4000,
+            }.items()
+        },
+        idle_mb={"gateway": 55, "NORTH": 55, "SOUTH": 55, "EAST": 55},
+        loaded_mb={},
+        payments_checked=1,
+        records_audited=1,
+        others={
+            name: Figure((changes.get(name, value),))
+            for name, value in {
+                w.START: 5,
+                w.STATEMENT: 20,
+                w.RECOVERY_GATEWAY: 10,
+                w.RECOVERY_BANK: 10,
+            }.items()
+        },
+    )
+
+
+def test_every_goal_is_held_against_its_figure():
+    found = goals(_measured())
+    assert len(found) == 16
+    assert [(goal.name, goal.measured, goal.met) for goal in found if goal.measured != goal.wanted] == []
+    assert all(goal.met for goal in found)
+
+
+def test_a_goal_that_is_missed_is_the_only_one_that_is():
+    missed = [goal.name for goal in goals(_measured(**{w.RECOVERY_BANK: 10.5})) if not goal.met]
+    assert missed == ["SIGKILL of a bank until all are final, s"]
+
+
+def test_what_was_not_measured_has_no_ratio_and_meets_no_goal():
+    nothing = Results(runs={}, peers={}, idle_mb={}, loaded_mb={}, payments_checked=0, records_audited=0)
+    assert ratios(nothing) == {}
+    assert {goal.met for goal in goals(nothing)} == {None}
