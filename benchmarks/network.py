@@ -1,8 +1,6 @@
 """A network of its own for the measurements: in a new home, on free ports, with everything on, gone afterwards."""
 
 import contextlib
-import os
-import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,8 +48,8 @@ class Running:
         stop_all([self.home.gateway, *map(self.home.bank, BANKS)])
 
     def kill(self, name: str) -> None:
-        """End a process as a crash does."""
-        os.kill(self.pids[name], signal.SIGKILL)
+        """End a process as a crash does, with SIGKILL, and return when it is gone."""
+        stop_all([next(one.place for one in services_of(self.home, self.network) if one.name == name)], now=True)
 
     def start(self) -> None:
         """Start what does not run, and return when all banks have joined. Raises Refused."""

@@ -42,6 +42,8 @@ class Plan:
     postgres: float
     postgres_scale: int
     open_loop: float = 0.0
+    starts: int = 0
+    under_way: int = 0
 
 
 FULL = Plan(
@@ -57,6 +59,8 @@ FULL = Plan(
     postgres=3.0,
     postgres_scale=50,
     open_loop=6.0,
+    starts=3,
+    under_way=10_000,
 )
 QUICK = Plan(
     accounts_per_bank=500,

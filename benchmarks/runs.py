@@ -6,6 +6,7 @@ from audit.commands import verify
 from benchmarks.customers import open_customers
 from benchmarks.databases import measure_databases
 from benchmarks.figures import Results
+from benchmarks.interruptions import measure_interruptions
 from benchmarks.load import RunFailed
 from benchmarks.network import Running, running_network
 from benchmarks.payments import Payments, Say
@@ -25,6 +26,7 @@ def measure(plan: Plan, directory: Path, postgres_parent: Path, say: Say) -> Res
         payments.in_batches("warm-up, batched", plan.warm_up)
         runs, peers = measure_rounds(plan, directory, payments)
         loaded = _memory(running)
+        others = measure_interruptions(plan, payments)
         say("audit of everything")
         records = audited(running)
     databases, missing = measure_databases(plan, postgres_parent, say)
@@ -35,6 +37,7 @@ def measure(plan: Plan, directory: Path, postgres_parent: Path, say: Say) -> Res
         loaded_mb=loaded,
         payments_checked=payments.books.checked,
         records_audited=records,
+        others=others,
         no_peers=missing,
     )
 

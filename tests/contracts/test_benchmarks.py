@@ -10,11 +10,14 @@ import pytest
 from benchmarks import workloads as w
 from benchmarks.books import Books
 from benchmarks.closed_loop import _require_same
+from benchmarks.customers import Customers
 from benchmarks.figures import Figure, Results, Run, percentile
 from benchmarks.goals import Goal, goals, ratios
-from benchmarks.load import RunFailed
+from benchmarks.interruptions import crash_requests
+from benchmarks.load import Load, RunFailed
 from benchmarks.open_loop import arrivals
 from benchmarks.orders import Orders, Payee, Payment, payment
+from benchmarks.plan import BANKS
 from tests.world import Caller, World
 
 
@@ -194,3 +197,13 @@ def test_what_was_not_measured_has_no_ratio_and_meets_no_goal():
     nothing = Results(runs={}, peers={}, idle_mb={}, loaded_mb={}, payments_checked=0, records_audited=0)
     assert ratios(nothing) == {}
     assert {goal.met for goal in goals(nothing)} == {None}
+
+
+def test_the_orders_of_a_crash_are_as_many_as_the_plan_says_and_no_two_share_a_key():
+    payees = {bank: (Payee(1001, "a"), Payee(1002, "b")) for bank in BANKS}
+    customers = Customers((), payees, "", "")
+    requests = crash_requests(Load("", b"", customers, (), 0.0, 1, "run-1"), 4000)
+    assert [len(request.orders) for request in requests] == [1000] * 4
+    assert {request.on_authority_of_bank for request in requests} == set(BANKS)
+    assert len({order.idempotency_key for request in requests for order in request.orders}) == 4000
+    assert all(order.payer_bank == one.on_authority_of_bank for one in requests for order in one.orders)
