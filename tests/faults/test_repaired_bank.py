@@ -14,7 +14,7 @@ from interbank.orders import Order, fingerprint, transfer_id
 from interbank.storage.sqlite import driver
 from protos.v1 import bank_pb2, gateway_pb2, order_pb2
 from tests import books
-from tests.disasters import copy_of, lose_journal, put_back, register_again, restore
+from tests.disasters import begin_anew, copy_of, lose_journal, put_back, register_again, restore
 from tests.faults.conftest import hurt_network
 from tests.world import Caller, World, an_order
 
@@ -310,8 +310,7 @@ async def test_a_gateway_that_lost_its_journal_repairs_a_bank_from_what_the_othe
     old = copy_of(world, "SOUTH")
     await pay(alice, bob, 12_34, "forgotten")
     await world.quiet()
-    await lose_journal(world)
-    await world.connected("NORTH")
+    await begin_anew(world, "NORTH")
     await restore(world, "SOUTH", old)
     await repaired(world, "SOUTH")
 
@@ -458,7 +457,7 @@ async def test_a_repair_after_a_lost_journal_waits_for_a_bank_that_somebody_reme
         await pay(alice, bob, 3_00, "SOUTH has seen what NORTH did since")
         await world.quiet()
         await world.stop_bank("EAST")
-        await lose_journal(world)
+        await begin_anew(world, "SOUTH")
         await restore(world, "NORTH", old)
         waits = "it lacks records, and EAST, which may know more of them, has not joined since this journal was begun"
         await world.until(lambda: world.link("NORTH").status and world.link("NORTH").cause == waits)
