@@ -65,9 +65,10 @@ def draw(point: int, seed: int, calls: Mapping[str, int]) -> Plan:
 
 
 def every_sync(seed: int, syncs: int) -> list[Plan]:
-    """Every sync of one history: nothing of what was not synced left, and some of it torn; and right after it."""
+    """Every sync of one history, twice: nothing is left of what was not synced; and some of it, torn, before one sync,
+    or right after the next."""
     return [
         Plan(seed, fault, call, everywhere=call % 2 == 0, kept=kept, checkpoint=0)
         for call in range(1, syncs + 1)
-        for fault, kept in ((Fault.BEFORE, 0.0), (Fault.BEFORE, 0.5), (Fault.AFTER, 0.5))
+        for fault, kept in ((Fault.BEFORE, 0.0), (Fault.AFTER if call % 2 else Fault.BEFORE, 0.5))
     ]
