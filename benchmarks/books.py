@@ -34,10 +34,7 @@ class Books:
     def __init__(self, gateway: Path, banks: dict[str, Path]) -> None:
         self._gateway = gateway
         self._banks = banks
-        self._last_entries = {
-            bank: self._number(path, "SELECT max(entry_id) FROM entries") for bank, path in banks.items()
-        }
-        self._last_transfer = self._number(gateway, "SELECT max(journal_id) FROM transfers")
+        self._begin_after_the_last()
         self._put_in = self._customers_hold()
         self.checked = 0
         """Payments that were found to be right so far."""
@@ -46,12 +43,20 @@ class Books:
         """What is wrong after a run that had these payments acknowledged, and no others; empty when all is right."""
         expected = sorted(acknowledged)
         found = [*self._faults_of_sums(), *self._faults_of_movements(expected)]
+        self._begin_after_the_last()
+        self.checked += 0 if found else len(expected)
+        return found
+
+    def add(self, minor_units: int) -> None:
+        """Know of money that was put in between two runs, by entries that are no payments."""
+        self._begin_after_the_last()
+        self._put_in += minor_units
+
+    def _begin_after_the_last(self) -> None:
         self._last_entries = {
             bank: self._number(path, "SELECT max(entry_id) FROM entries") for bank, path in self._banks.items()
         }
         self._last_transfer = self._number(self._gateway, "SELECT max(journal_id) FROM transfers")
-        self.checked += 0 if found else len(expected)
-        return found
 
     def _faults_of_sums(self) -> Iterator[str]:
         for bank, path in self._banks.items():

@@ -28,7 +28,9 @@ OF_THE_MAXIMUM, STEADY_OF_THE_MAXIMUM = 0.5, 0.25
 @dataclass(frozen=True, slots=True)
 class Plan:
     """Numbers of things, and seconds. `users` are logged in; where they are fewer than CLIENTS, several clients share a
-    session, because every login costs two passwords' worth of bcrypt. What is 0 is not measured."""
+    session, because every login costs two passwords' worth of bcrypt. What is 0 is not measured.
+
+    `ledger_entries` are at each bank of the big network, `statement_entries` those among them of one account."""
 
     accounts_per_bank: int
     users: int
@@ -44,6 +46,8 @@ class Plan:
     open_loop: float = 0.0
     starts: int = 0
     under_way: int = 0
+    ledger_entries: int = 0
+    statement_entries: int = 0
 
 
 FULL = Plan(
@@ -61,6 +65,8 @@ FULL = Plan(
     open_loop=6.0,
     starts=3,
     under_way=10_000,
+    ledger_entries=1_000_000,
+    statement_entries=100_000,
 )
 QUICK = Plan(
     accounts_per_bank=500,

@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from audit.commands import verify
+from benchmarks.audits import audited
 from benchmarks.customers import open_customers
 from benchmarks.databases import measure_databases
 from benchmarks.figures import Results
 from benchmarks.interruptions import measure_interruptions
-from benchmarks.load import RunFailed
+from benchmarks.ledgers import measure_ledgers
 from benchmarks.network import Running, running_network
 from benchmarks.payments import Payments, Say
 from benchmarks.plan import CLIENTS, Plan
@@ -29,25 +29,18 @@ def measure(plan: Plan, directory: Path, postgres_parent: Path, say: Say) -> Res
         others = measure_interruptions(plan, payments)
         say("audit of everything")
         records = audited(running)
+    ledgers = measure_ledgers(plan, directory, say)
     databases, missing = measure_databases(plan, postgres_parent, say)
     return Results(
-        runs=runs,
+        runs={**runs, **ledgers.runs},
         peers={**peers, **databases},
         idle_mb=idle,
         loaded_mb=loaded,
-        payments_checked=payments.books.checked,
-        records_audited=records,
-        others=others,
+        payments_checked=payments.books.checked + ledgers.payments_checked,
+        records_audited=records + ledgers.records_audited,
+        others={**others, **ledgers.others},
         no_peers=missing,
     )
-
-
-def audited(running: Running) -> int:
-    """Every hash and number of every file recomputed; returns how many records of banks that were. Raises RunFailed."""
-    report = verify([running.home.directory])
-    if not report.clean:
-        raise RunFailed(f"the audit found something: {report.findings[0]}")
-    return sum(file.records for file in report.files)
 
 
 def _memory(running: Running) -> dict[str, float]:

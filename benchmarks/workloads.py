@@ -34,6 +34,8 @@ RECOVERY_BANK = "recovery_bank_s"
 UNDER_WAY_GATEWAY = "under_way_gateway"
 UNDER_WAY_BANK = "under_way_bank"
 STATEMENT = "statement_ms"
+STATEMENT_P99 = "statement_p99_ms"
+STATEMENT_AT_BANK = "statement_at_bank_ms"
 
 OTHERS = {
     START: "start to the first payment, s",
@@ -42,6 +44,8 @@ OTHERS = {
     RECOVERY_BANK: "SIGKILL of a bank until all are final, s",
     UNDER_WAY_BANK: "  payments under way at that moment, bank",
     STATEMENT: "first page of a long statement, ms",
+    STATEMENT_P99: "  p99 of that",
+    STATEMENT_AT_BANK: "  in the bank alone",
 }
 """Figures that are not of a run of payments, in the order of the table."""
 
