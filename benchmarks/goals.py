@@ -77,6 +77,7 @@ def _pairs(results: Results) -> Iterator[tuple[str, float | None, float | None]]
     yield "one_by_one_to_pgbench_32", one_by_one, _other(results, w.pgbench(32))
     yield "batched_to_pgbench_32", batched, _other(results, w.pgbench(32))
     yield "one_by_one_to_nostro_16", one_by_one, _other(results, w.nostro(16))
+    yield "one_by_one_to_nostro_apart_16", one_by_one, _other(results, w.nostro_apart(16))
 
 
 def _floor_ms(results: Results) -> float | None:

@@ -48,6 +48,7 @@ class Plan:
     under_way: int = 0
     ledger_entries: int = 0
     statement_entries: int = 0
+    nostro: float = 0.0
 
 
 FULL = Plan(
@@ -67,6 +68,7 @@ FULL = Plan(
     under_way=10_000,
     ledger_entries=1_000_000,
     statement_entries=100_000,
+    nostro=3.0,
 )
 QUICK = Plan(
     accounts_per_bank=500,

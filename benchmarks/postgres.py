@@ -1,4 +1,5 @@
-"""The peer that everybody knows: PostgreSQL with pgbench's TPC-B, in a directory of its own, gone afterwards."""
+"""The peer that everybody knows: PostgreSQL with pgbench's TPC-B, in a directory of its own, gone afterwards. Other
+peers keep their books in it, too."""
 
 import contextlib
 import os
@@ -22,12 +23,22 @@ class NoPostgres(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Pgbench:
+class Postgres:
     """A PostgreSQL that runs with its own settings (every commit synced), on a socket in `directory`."""
 
     directory: Path
     pgbench: str
     user: str | None
+
+    @property
+    def dsn(self) -> str:
+        """What tells a client where it is."""
+        return f"host={self.directory} user={_DATABASE} dbname={_DATABASE}"
+
+    def fill(self, scale: int) -> None:
+        """Make pgbench's tables: 100,000 accounts for each unit of `scale`. Raises NoPostgres."""
+        words = ("-h", str(self.directory), "-i", "-q", "-s", str(scale), _DATABASE)
+        _run(self.user, self.directory, self.pgbench, *words)
 
     def transactions_per_second(self, clients: int, seconds: float) -> float:
         """TPC-B with prepared statements: three updates, a select and an insert per transaction."""
@@ -40,9 +51,8 @@ class Pgbench:
 
 
 @contextlib.contextmanager
-def running_postgres(parent: Path, scale: int) -> Iterator[Pgbench]:
-    """Make a database cluster below `parent`, start it, and fill pgbench's tables (100,000 accounts for each unit of
-    `scale`). Raises NoPostgres."""
+def running_postgres(parent: Path) -> Iterator[Postgres]:
+    """Make a database cluster below `parent`, an empty one, and start it. Raises NoPostgres."""
     initdb, pg_ctl, pgbench = map(_find, ("initdb", "pg_ctl", "pgbench"))
     user = _unprivileged()
     directory = Path(tempfile.mkdtemp(prefix="interbank-pgbench-", dir=parent))
@@ -55,8 +65,7 @@ def running_postgres(parent: Path, scale: int) -> Iterator[Pgbench]:
         log = str(directory / "log")
         _run(user, directory, pg_ctl, "--pgdata", str(data), "--wait", "--log", log, "--options", options, "start")
         try:
-            _run(user, directory, pgbench, "-h", str(directory), "-i", "-q", "-s", str(scale), _DATABASE)
-            yield Pgbench(directory, pgbench, user)
+            yield Postgres(directory, pgbench, user)
         finally:
             _run(user, directory, pg_ctl, "--pgdata", str(data), "--wait", "--mode", "immediate", "stop")
     finally:

@@ -30,7 +30,7 @@ def measure(plan: Plan, directory: Path, postgres_parent: Path, say: Say) -> Res
         say("audit of everything")
         records = audited(running)
     ledgers = measure_ledgers(plan, directory, say)
-    databases, missing = measure_databases(plan, postgres_parent, say)
+    databases, missing = measure_databases(plan, directory, postgres_parent, say)
     return Results(
         runs={**runs, **ledgers.runs},
         peers={**peers, **databases},

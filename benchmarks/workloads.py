@@ -66,5 +66,10 @@ def pgbench(clients: int) -> str:
 
 
 def nostro(threads: int) -> str:
-    """Debits with their credits per second of hf-nostro at so many threads."""
+    """Debits with their credits per second of hf-nostro at so many threads, both in one transaction."""
     return f"nostro_{threads}_per_s"
+
+
+def nostro_apart(threads: int) -> str:
+    """The same with a transaction for each."""
+    return f"nostro_apart_{threads}_per_s"
