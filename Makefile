@@ -15,7 +15,7 @@ LAUNCHER = $(BIN)/python -m clients.launcher
 prepare = command -v $(PYTHON) >/dev/null || { echo 'error: no $(PYTHON) here. Install Python 3.11 or newer:' \
 	'apt install python3 python3-venv, dnf install python3, or brew install python' >&2; exit 1; }; $(PYTHON) prepare.py
 
-.PHONY: compile demo demo-pkdd99 run test faults lint bench certs migrate payment_gateway bank_server run_client help
+.PHONY: compile demo demo-pkdd99 run test faults lint bench bench-quick certs migrate payment_gateway bank_server run_client help
 
 compile: .venv/.runtime  # virtual environment, packages, generated code
 
@@ -41,8 +41,11 @@ lint: .venv/.development  # style, types, import rules, the contract
 	@$(BIN)/lint-imports
 	@$(BIN)/buf lint
 
-bench: compile  # how fast, with percentiles
+bench: compile  # how fast, with percentiles, beside others; writes benchmarks/latest.json and docs/benchmarks.svg
 	@$(BIN)/python -m benchmarks
+
+bench-quick: compile  # slower than the last make bench? In a minute, by ratios; exit code 1 if one fell by a quarter
+	@$(BIN)/python -m benchmarks --quick
 
 certs: compile  # the certificate authority, and certificates for gateway and banks
 	@$(LAUNCHER) certificates

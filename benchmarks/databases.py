@@ -12,7 +12,6 @@ from benchmarks.payments import Say
 from benchmarks.plan import Plan
 from benchmarks.postgres import NoPostgres, Postgres, running_postgres
 
-PGBENCH_CLIENTS = (1, 8, 32)
 NOSTRO_THREADS = (1, 16)
 NOSTRO_APART = (16,)
 
@@ -58,7 +57,7 @@ def _nostro(plan: Plan, directory: Path, server: Postgres) -> dict[str, Figure]:
 def _pgbench(plan: Plan, server: Postgres) -> dict[str, Figure]:
     server.fill(plan.postgres_scale)
     run = partial(server.transactions_per_second, seconds=plan.postgres)
-    return {w.pgbench(clients): _repeated(plan, partial(run, clients)) for clients in PGBENCH_CLIENTS}
+    return {w.pgbench(clients): _repeated(plan, partial(run, clients)) for clients in plan.postgres_clients}
 
 
 def _repeated(plan: Plan, measure: Callable[[], float]) -> Figure:

@@ -21,6 +21,9 @@ SENT_AGAIN = 91
 """Old orders in a batch of 1,000, so that every tenth key is sent twice."""
 
 LOGINS_PER_SECOND = 2.0
+SWEPT_BATCHES, SWEPT_CLIENTS = (1, 10, 100), (8, 256, 1024)
+"""Points of the curves over orders in one call and over clients, beside those that are measured anyway."""
+
 OF_THE_MAXIMUM, STEADY_OF_THE_MAXIMUM = 0.5, 0.25
 """At what part of the rate one by one the open loops pay: the one whose latency is told, and the one beside logins."""
 
@@ -30,7 +33,8 @@ class Plan:
     """Numbers of things, and seconds. `users` are logged in; where they are fewer than CLIENTS, several clients share a
     session, because every login costs two passwords' worth of bcrypt. What is 0 is not measured.
 
-    `ledger_entries` are at each bank of the big network, `statement_entries` those among them of one account."""
+    `ledger_entries` are at each bank of the big network, `statement_entries` those among them of one account; `sweep`
+    is one point of a curve."""
 
     accounts_per_bank: int
     users: int
@@ -43,12 +47,14 @@ class Plan:
     disk: float
     postgres: float
     postgres_scale: int
+    postgres_clients: tuple[int, ...] = (1, 8, 32)
     open_loop: float = 0.0
     starts: int = 0
     under_way: int = 0
     ledger_entries: int = 0
     statement_entries: int = 0
     nostro: float = 0.0
+    sweep: float = 0.0
 
 
 FULL = Plan(
@@ -69,6 +75,7 @@ FULL = Plan(
     ledger_entries=1_000_000,
     statement_entries=100_000,
     nostro=3.0,
+    sweep=3.0,
 )
 QUICK = Plan(
     accounts_per_bank=500,
@@ -82,4 +89,5 @@ QUICK = Plan(
     disk=0.5,
     postgres=2.0,
     postgres_scale=10,
+    postgres_clients=(32,),
 )

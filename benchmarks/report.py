@@ -10,22 +10,30 @@ from rich.table import Table
 from benchmarks import workloads as w
 from benchmarks.figures import Figure, Results, Run
 from benchmarks.goals import Goal, goals, ratios
-from benchmarks.plan import BATCH, BATCHES_IN_FLIGHT, CLIENTS, Plan
+from benchmarks.guard import Change
+from benchmarks.plan import BATCH, BATCHES_IN_FLIGHT, CLIENTS, QUICK, Plan
 
 _BUSY_PERCENT = 10
 _OF_A_RUN = tuple(field.name for field in fields(Run))
 
 
 def document(
-    results: Results, plan: Plan, machine: Mapping[str, str | int | float], *, commit: str, date: str, seconds: float
+    results: Results,
+    quick: Results,
+    plan: Plan,
+    machine: Mapping[str, str | int | float],
+    *,
+    commit: str,
+    date: str,
+    seconds: float,
 ) -> dict[str, Any]:
-    """Everything, the repeats too."""
+    """Everything, the repeats too; `quick` is what the quick plan gave in the same hour."""
     return {
         "date": date,
         "commit": commit,
         "seconds": round(seconds),
         "machine": dict(machine),
-        "load": {"clients": CLIENTS, "batch": BATCH, "batches_in_flight": BATCHES_IN_FLIGHT, **asdict(plan)},
+        "load": {"clients": CLIENTS, "batch": BATCH, "batches_in_flight": BATCHES_IN_FLIGHT, **plain(plan)},
         "payments_per_s": _medians(results, "per_second"),
         "latency_ms": {
             percent: _medians(results, f"{percent}_ms", without=w.IN_BATCHES) for percent in ("p50", "p99", "p999")
@@ -35,7 +43,8 @@ def document(
         "others": {name: _rounded(figure.median) for name, figure in results.others.items()},
         "peers": {name: _rounded(figure.median) for name, figure in results.peers.items()},
         "no_peers": dict(results.no_peers),
-        "ratios": {name: round(value, 3) for name, value in ratios(results).items()},
+        "ratios": _ratios(results),
+        "quick": {"plan": plain(QUICK), "ratios": _ratios(quick)},
         "goals": [asdict(goal) | {"measured": _maybe(goal.measured), "met": goal.met} for goal in goals(results)],
         "books": {"payments_checked": results.payments_checked, "records_audited": results.records_audited},
         "curves": {name: [[x, _rounded(rate)] for x, rate in points] for name, points in results.curves.items()},
@@ -64,6 +73,21 @@ def goal_table(results: Results) -> Table:
         measured = "-" if goal.measured is None else number(goal.measured)
         shown.add_row(goal.name, measured, f"{'≤' if goal.at_most else '≥'} {goal.wanted:,g}", _verdict(goal))
     return shown
+
+
+def guard_table(changes: Sequence[Change]) -> Table:
+    """Every guarded ratio as it was and as it is."""
+    shown = _empty_table("Ratios, as the last measurement says and now", "then", "now", "left", "")
+    for change in changes:
+        left = "-" if change.left is None else f"{change.left:.0%}"
+        verdict = "[red]fell[/]" if change.fell else ""
+        shown.add_row(_words(change.name), _ratio(change.before), _ratio(change.now), left, verdict)
+    return shown
+
+
+def plain(plan: Plan) -> dict[str, Any]:
+    """A plan as it stands in JSON."""
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(plan).items()}
 
 
 def remarks(results: Results, *, filesystem: str) -> Iterator[str]:
@@ -120,7 +144,19 @@ def _peer_rows(results: Results) -> Iterator[tuple[str, str, str]]:
 
 def _ratio_rows(results: Results) -> Iterator[tuple[str, str, str]]:
     for name, value in ratios(results).items():
-        yield name.replace("_", " ").replace(" to ", " / "), f"{value:.2f}", ""
+        yield _words(name), f"{value:.2f}", ""
+
+
+def _words(ratio: str) -> str:
+    return ratio.replace("_", " ").replace(" to ", " / ")
+
+
+def _ratio(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"
+
+
+def _ratios(results: Results) -> dict[str, float]:
+    return {name: round(value, 3) for name, value in ratios(results).items()}
 
 
 def _row(name: str, figure: Figure) -> tuple[str, str, str]:

@@ -13,6 +13,7 @@ from benchmarks.payments import Payments, Say
 from benchmarks.plan import CLIENTS, Plan
 from benchmarks.procfs import pss_mb
 from benchmarks.rounds import measure_rounds
+from benchmarks.sweeps import measure_sweeps
 
 
 def measure(plan: Plan, directory: Path, postgres_parent: Path, say: Say) -> Results:
@@ -26,6 +27,7 @@ def measure(plan: Plan, directory: Path, postgres_parent: Path, say: Say) -> Res
         payments.in_batches("warm-up, batched", plan.warm_up)
         runs, peers = measure_rounds(plan, directory, payments)
         loaded = _memory(running)
+        curves = measure_sweeps(plan, payments, runs)
         others = measure_interruptions(plan, payments)
         say("audit of everything")
         records = audited(running)
@@ -40,6 +42,7 @@ def measure(plan: Plan, directory: Path, postgres_parent: Path, say: Say) -> Res
         records_audited=records + ledgers.records_audited,
         others={**others, **ledgers.others},
         no_peers=missing,
+        curves=curves,
     )
 
 

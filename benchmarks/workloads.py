@@ -73,3 +73,7 @@ def nostro(threads: int) -> str:
 def nostro_apart(threads: int) -> str:
     """The same with a transaction for each."""
     return f"nostro_apart_{threads}_per_s"
+
+
+OVER_BATCHES, OVER_CLIENTS = "batch_size", "clients"
+"""Curves: payments per second over orders in one call, and over clients who pay one by one."""
