@@ -15,6 +15,7 @@ from gateway_service.rendering import Rendering
 from gateway_service.repair import Repair
 from gateway_service.servicers.accounts import AccountServicer
 from gateway_service.servicers.admin import AdminServicer
+from gateway_service.servicers.intake import Intake
 from gateway_service.servicers.payments import PaymentServicer
 from gateway_service.servicers.sessions import SessionServicer
 from gateway_service.sessions import Sessions
@@ -56,12 +57,10 @@ class Gateway:
         self.grants = Grants(self.sessions, self.directory)
         self.payments = PaymentServicer(
             self.sessions,
-            Submission(self.directory, self.pipeline, database, clock),
+            Intake(self.sessions, Submission(self.directory, self.pipeline, database, clock), clock, around.log),
             self.pipeline,
             Rendering(self.directory, clock),
             database,
-            clock,
-            around.log,
         )
         self.accounts = AccountServicer(self.sessions, self.directory)
         self.admin = AdminServicer(self.sessions, self.directory, self.payments)

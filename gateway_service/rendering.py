@@ -7,6 +7,7 @@ from gateway_service.transfer import State, Transfer, next_step
 from gateway_service.underway import Known, Underway
 from interbank.clock import Clock
 from interbank.instructions import InstructionKind
+from interbank.refusals import Refused
 from interbank.rpc.translate import write_order
 from protos.v1 import gateway_pb2, order_pb2
 
@@ -44,6 +45,16 @@ class Rendering:
         _write(transfer, transfer.state, known.finished, message)
         if not known.finished:
             self._add_doubt(message, known)
+
+    def write_submission(self, answer: Known | Refused, message: gateway_pb2.Submission) -> None:
+        """Write what became of one order of many into its message."""
+        if not isinstance(answer, Refused):
+            self.write(answer, message.transfer)
+            return
+        message.not_accepted.reason = answer.reason.name
+        message.not_accepted.message = answer.message
+        message.not_accepted.field = answer.field
+        message.not_accepted.try_again = answer.reason.try_again
 
     def _add_doubt(self, message: order_pb2.Transfer, underway: Underway) -> None:
         step = next_step(underway.transfer)

@@ -1,24 +1,19 @@
 """PaymentService: orders, and what became of them."""
 
 import re
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable
 
 from gateway_service import transfer as life
 from gateway_service.pipeline import Pipeline
 from gateway_service.rendering import Rendering
+from gateway_service.servicers.intake import Intake, orderer_of
 from gateway_service.sessions import Session, Sessions
 from gateway_service.storage import find_by_ids, find_by_keys, find_by_prefix, list_transfers
-from gateway_service.submission import Orderer, Submission, bank_by_operator, customer
 from gateway_service.underway import Group, Known, Underway
-from interbank.clock import Clock
-from interbank.instruction_log import InstructionLog, milliseconds
-from interbank.money import amount_text
-from interbank.orders import MAX_ORDERS, Order, user_principal
+from interbank.orders import MAX_ORDERS, user_principal
 from interbank.refusals import Reason, Refused
 from interbank.rpc.interceptor import Context
-from interbank.rpc.translate import order_from
 from interbank.storage.database import Database
-from interbank.telemetry import request_id
 from protos.v1 import gateway_pb2, gateway_pb2_grpc, order_pb2
 
 MAX_WAIT = 10.0
@@ -37,26 +32,21 @@ class PaymentServicer(gateway_pb2_grpc.PaymentServiceServicer):
     def __init__(
         self,
         sessions: Sessions,
-        submission: Submission,
+        intake: Intake,
         pipeline: Pipeline,
         rendering: Rendering,
         database: Database,
-        clock: Clock,
-        log: InstructionLog,
     ) -> None:
         self._sessions = sessions
-        self._submission = submission
+        self._intake = intake
         self._pipeline = pipeline
         self._rendering = rendering
         self._database = database
-        self._clock = clock
-        self._log = log
 
     async def Transfer(self, request: gateway_pb2.TransferRequest, context: Context) -> gateway_pb2.TransferResponse:
         """See gateway.proto."""
-        session = await self._sessions.require(context)
-        orderer = customer(session.username, session.access)
-        (known,) = await self._submit(context, orderer, [order_from(request.order)], patient=False, wait=MAX_WAIT)
+        (known,) = await self._intake.take(context, [request.order], patient=False)
+        await _until_final([known], MAX_WAIT, context)
         if isinstance(known, Refused):
             raise known
         response = gateway_pb2.TransferResponse()
@@ -69,17 +59,13 @@ class PaymentServicer(gateway_pb2_grpc.PaymentServiceServicer):
         self, request: gateway_pb2.SubmitTransfersRequest, context: Context
     ) -> gateway_pb2.SubmitTransfersResponse:
         """See gateway.proto."""
-        session = await self._sessions.require(context)
-        orderer = _orderer(session, request.on_authority_of_bank)
-        if not 1 <= len(request.orders) <= MAX_ORDERS:
-            raise Refused(Reason.TOO_MANY_ITEMS, f"{len(request.orders)} orders: 1 to {MAX_ORDERS} are allowed",
-                          field="orders")  # fmt: skip
-        orders = [order_from(order) for order in request.orders]
-        wait = min(MAX_WAIT, max(0, request.wait_seconds))
-        answers = await self._submit(context, orderer, orders, patient=request.patient, wait=wait)
+        answers = await self._intake.take(
+            context, request.orders, on_authority_of_bank=request.on_authority_of_bank, patient=request.patient
+        )
+        await _until_final(answers, min(MAX_WAIT, max(0, request.wait_seconds)), context)
         response = gateway_pb2.SubmitTransfersResponse()
         for answer in answers:
-            self._write_submission(answer, response.submissions.add())
+            self._rendering.write_submission(answer, response.submissions.add())
         return response
 
     async def GetTransfers(
@@ -87,7 +73,7 @@ class PaymentServicer(gateway_pb2_grpc.PaymentServiceServicer):
     ) -> gateway_pb2.GetTransfersResponse:
         """See gateway.proto."""
         session = await self._sessions.require(context)
-        principal = _orderer(session, request.on_authority_of_bank).principal
+        principal = orderer_of(session, request.on_authority_of_bank).principal
         if len(request.transfer_ids) + len(request.idempotency_keys) > MAX_ORDERS:
             raise Refused(Reason.TOO_MANY_ITEMS, f"at most {MAX_ORDERS} ids and keys together", field="transfer_ids")
         whose = None if session.is_operator and not request.on_authority_of_bank else principal
@@ -146,25 +132,6 @@ class PaymentServicer(gateway_pb2_grpc.PaymentServiceServicer):
         shown = rows[:limit]
         return self._messages(transfer for _, transfer in shown), str(shown[-1][0]) if len(rows) > limit else ""
 
-    async def _submit(
-        self, context: Context, orderer: Orderer, orders: Sequence[Order], *, patient: bool, wait: float
-    ) -> list[Known | Refused]:
-        begun = self._clock.monotonic()
-        answers = await self._submission.submit(orderer, orders, patient=patient)
-        spent = milliseconds(self._clock.monotonic() - begun, len(orders))
-        self._log.write(_lines(orderer, answers, context.peer(), spent))
-        remaining = context.time_remaining()
-        seconds = wait if remaining is None else min(wait, remaining - _TO_ANSWER)
-        underways = [answer for answer in answers if isinstance(answer, Underway)]
-        group = Group()
-        for underway in underways:
-            group.wait_for(underway)
-        try:
-            await group.wait(seconds)
-        finally:
-            group.leave(underways)
-        return answers
-
     async def _find(self, session: Session, transfer_id: bytes) -> Known:
         underway = self._pipeline.find(transfer_id)
         transfer = underway.transfer if underway else None
@@ -180,22 +147,19 @@ class PaymentServicer(gateway_pb2_grpc.PaymentServiceServicer):
             self._rendering.transfer(self._pipeline.find(transfer.transfer_id) or transfer) for transfer in transfers
         ]
 
-    def _write_submission(self, answer: Known | Refused, message: gateway_pb2.Submission) -> None:
-        if not isinstance(answer, Refused):
-            self._rendering.write(answer, message.transfer)
-            return
-        message.not_accepted.reason = answer.reason.name
-        message.not_accepted.message = answer.message
-        message.not_accepted.field = answer.field
-        message.not_accepted.try_again = answer.reason.try_again
 
-
-def _orderer(session: Session, bank: str) -> Orderer:
-    if not bank:
-        return customer(session.username, session.access)
-    if not session.is_operator:
-        raise Refused(Reason.NOT_ALLOWED, "only the network's operator may order on a bank's authority")
-    return bank_by_operator(bank, session.username)
+async def _until_final(answers: Iterable[Known | Refused], wait: float, context: Context) -> None:
+    """Wait until all that was accepted is final, `wait` seconds at most and never past the caller's deadline."""
+    remaining = context.time_remaining()
+    seconds = wait if remaining is None else min(wait, remaining - _TO_ANSWER)
+    underways = [answer for answer in answers if isinstance(answer, Underway)]
+    group = Group()
+    for underway in underways:
+        group.wait_for(underway)
+    try:
+        await group.wait(seconds)
+    finally:
+        group.leave(underways)
 
 
 def _prefix_range(prefix: str) -> tuple[bytes, bytes]:
@@ -217,16 +181,3 @@ def page_of(size: int, token: str) -> tuple[int, int]:
     if token and not (token.isascii() and token.isdigit() and len(token) < 19):
         raise Refused(Reason.PAGE_MALFORMED, "the page token is not one of ours", field="page_token")
     return size or USUAL_PAGE, int(token or 0)
-
-
-def _lines(orderer: Orderer, answers: Sequence[Known | Refused], peer: str, spent: str) -> list[str]:
-    end = f"{orderer.principal} {peer}  {spent}  {request_id.get()}"
-    return [f"Submit        {_line(answer)}  {end}" for answer in answers]
-
-
-def _line(answer: Known | Refused) -> str:
-    if isinstance(answer, Refused):
-        return f"-         -  not accepted {answer.reason.name}"
-    transfer = answer.transfer if isinstance(answer, Underway) else answer
-    amount = amount_text(transfer.order.minor_units, transfer.order.currency)
-    return f"{transfer.transfer_id.hex()[:8]}  {amount}  {transfer.state.value}"

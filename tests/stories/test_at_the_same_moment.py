@@ -12,7 +12,6 @@ from gateway_service.rendering import Rendering
 from gateway_service.servicers.payments import PaymentServicer
 from gateway_service.sessions import Access
 from interbank.clock import SystemClock
-from interbank.instruction_log import InstructionLog
 from interbank.instructions import InstructionKind
 from interbank.refusals import Reason, Refused
 from interbank.storage.database import Database
@@ -103,13 +102,7 @@ async def test_a_watcher_is_told_the_end_that_comes_while_he_is_being_told(world
     server = world.gateway.server
     rendering = Rendering(server.gateway.directory, world.clock)
     payments = PaymentServicer(
-        server.gateway.sessions,
-        None,
-        server.gateway.pipeline,
-        rendering,
-        world.gateway.database,
-        world.clock,
-        InstructionLog("test", world.clock, world.log),
+        server.gateway.sessions, None, server.gateway.pipeline, rendering, world.gateway.database
     )
     context = SimpleNamespace(invocation_metadata=lambda: (("authorization", f"Bearer {alice.token}"),))
 
