@@ -18,6 +18,7 @@ from gateway_service.servicers.admin import AdminServicer
 from gateway_service.servicers.intake import Intake
 from gateway_service.servicers.payments import PaymentServicer
 from gateway_service.servicers.sessions import SessionServicer
+from gateway_service.servicers.streaming import Streams
 from gateway_service.sessions import Sessions
 from gateway_service.submission import Submission
 from gateway_service.tables import about
@@ -55,13 +56,11 @@ class Gateway:
         self.directory = Directory(database, self.fence, clock, self._new_link)
         self.sessions = Sessions(database, around.passwords, clock, around.entropy, idle_limit_days=idle_limit_days)
         self.grants = Grants(self.sessions, self.directory)
-        self.payments = PaymentServicer(
-            self.sessions,
-            Intake(self.sessions, Submission(self.directory, self.pipeline, database, clock), clock, around.log),
-            self.pipeline,
-            Rendering(self.directory, clock),
-            database,
-        )
+        rendering = Rendering(self.directory, clock)
+        submission = Submission(self.directory, self.pipeline, database, clock)
+        intake = Intake(self.sessions, submission, clock, around.log)
+        streams = Streams(self.sessions, intake, rendering)
+        self.payments = PaymentServicer(self.sessions, intake, streams, self.pipeline, rendering, database)
         self.accounts = AccountServicer(self.sessions, self.directory)
         self.admin = AdminServicer(self.sessions, self.directory, self.payments)
         self.logins = SessionServicer(self.sessions, self.directory, self.grants)

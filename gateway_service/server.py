@@ -134,4 +134,5 @@ async def require_safe_password(sessions: Sessions, *addresses: str) -> None:
 
 
 def _max_bytes(method: str) -> int:
-    return SUBMIT_MESSAGE_BYTES if method.endswith("/SubmitTransfers") else CUSTOMER_MESSAGE_BYTES
+    many = method.endswith(("/SubmitTransfers", "/StreamTransfers"))
+    return SUBMIT_MESSAGE_BYTES if many else CUSTOMER_MESSAGE_BYTES

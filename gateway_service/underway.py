@@ -1,9 +1,12 @@
 """Transfers on their way: what is remembered of them only while they are not final, and who waits for them."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from gateway_service.transfer import Transfer
+
+MAX_WAIT = 10
+"""Seconds that a call waits for a transfer to be final, at most."""
 
 DOUBT_AFTER = 1.0
 """Seconds without an answer after which a transfer is said to be in doubt."""
@@ -22,7 +25,7 @@ class Group:
         """Wait for this one too, unless it is final already."""
         if not underway.finished:
             self._count += 1
-            underway.waiters.append(self)
+            underway.waiters.append(self.one_finished)
 
     def one_finished(self) -> None:
         """One of them became final, durably."""
@@ -42,8 +45,8 @@ class Group:
     def leave(self, underways: Iterable["Underway"]) -> None:
         """Stop waiting."""
         for underway in underways:
-            if self in underway.waiters:
-                underway.waiters.remove(self)
+            if self.one_finished in underway.waiters:
+                underway.waiters.remove(self.one_finished)
 
     def _end(self) -> None:
         if not self._ended.done():
@@ -52,8 +55,8 @@ class Group:
 
 class Underway:
     """One transfer on its way. `transfer` is replaced as answers come in; `unsaved` while it rests on a state that must
-    be durable before the next step; `finished` once its final state is durable, and not before. `unheard` is the bank
-    whose word it waits for before it is driven, if any."""
+    be durable before the next step; `finished` once its final state is durable, and not before; `waiters` are called
+    then. `unheard` is the bank whose word it waits for before it is driven, if any."""
 
     __slots__ = (
         "asked_since",
@@ -79,7 +82,7 @@ class Underway:
         self.asked_since: float | None = None
         self.asked_since_us = 0
         self.balance_after: int | None = None
-        self.waiters: list[Group] = []
+        self.waiters: list[Callable[[], None]] = []
         self.changed: asyncio.Event | None = None
 
     def asked(self, now: float, now_us: int) -> None:
@@ -110,8 +113,8 @@ class Underway:
     def finish(self) -> None:
         """Its final state is durable: tell everybody who waits."""
         self.finished = True
-        for group in self.waiters:
-            group.one_finished()
+        for tell in self.waiters:
+            tell()
         self.waiters.clear()
         if self.changed is not None:
             self.changed.set()

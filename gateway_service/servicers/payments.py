@@ -7,17 +7,15 @@ from gateway_service import transfer as life
 from gateway_service.pipeline import Pipeline
 from gateway_service.rendering import Rendering
 from gateway_service.servicers.intake import Intake, orderer_of
+from gateway_service.servicers.streaming import Requests, Streams
 from gateway_service.sessions import Session, Sessions
 from gateway_service.storage import find_by_ids, find_by_keys, find_by_prefix, list_transfers
-from gateway_service.underway import Group, Known, Underway
+from gateway_service.underway import MAX_WAIT, Group, Known, Underway
 from interbank.orders import MAX_ORDERS, user_principal
 from interbank.refusals import Reason, Refused
 from interbank.rpc.interceptor import Context
 from interbank.storage.database import Database
 from protos.v1 import gateway_pb2, gateway_pb2_grpc, order_pb2
-
-MAX_WAIT = 10.0
-"""Seconds that a call waits for its transfers to be final."""
 
 _TO_ANSWER = 0.25
 """Seconds of a caller's deadline that are kept for the answer."""
@@ -33,12 +31,14 @@ class PaymentServicer(gateway_pb2_grpc.PaymentServiceServicer):
         self,
         sessions: Sessions,
         intake: Intake,
+        streams: Streams,
         pipeline: Pipeline,
         rendering: Rendering,
         database: Database,
     ) -> None:
         self._sessions = sessions
         self._intake = intake
+        self._streams = streams
         self._pipeline = pipeline
         self._rendering = rendering
         self._database = database
@@ -67,6 +67,12 @@ class PaymentServicer(gateway_pb2_grpc.PaymentServiceServicer):
         for answer in answers:
             self._rendering.write_submission(answer, response.submissions.add())
         return response
+
+    async def StreamTransfers(  # type: ignore[override]  # a coroutine that writes: see Door
+        self, request_iterator: Requests, context: Context
+    ) -> None:
+        """See gateway.proto."""
+        await self._streams.serve(request_iterator, context)
 
     async def GetTransfers(
         self, request: gateway_pb2.GetTransfersRequest, context: Context

@@ -33,7 +33,8 @@ def admit_all(_context: Context, _method: str) -> None:
 
 class Door(grpc.aio.ServerInterceptor):
     """Wraps every handler. What a handler raises leaves as a refusal with a reason, or as INTERNAL with nothing but the
-    request id: no exception's text ever reaches a caller."""
+    request id: no exception's text ever reaches a caller. A handler that answers a stream with a stream is a coroutine
+    that writes to its context, not a generator: so a caller who goes away ends it wherever it waits."""
 
     def __init__(
         self,
@@ -71,6 +72,10 @@ class Door(grpc.aio.ServerInterceptor):
         if handler.stream_unary:
             return grpc.stream_unary_rpc_method_handler(
                 self._answering(method, _within_limit(handler.stream_unary)), parse, render
+            )
+        if handler.stream_stream:
+            return grpc.stream_stream_rpc_method_handler(
+                self._answering(method, _within_limit(handler.stream_stream)), parse, render
             )
         return grpc.unary_stream_rpc_method_handler(self._streaming(method, handler.unary_stream), parse, render)
 

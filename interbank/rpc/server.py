@@ -12,7 +12,7 @@ from interbank.refusals import Reason, Refused
 CUSTOMER_MESSAGE_BYTES = 64 * 1024
 SUBMIT_MESSAGE_BYTES = 1024 * 1024
 BANK_MESSAGE_BYTES = 4 * 1024 * 1024
-"""The largest request: of a customer's call, of SubmitTransfers, and between gateway and bank."""
+"""The largest request: of a customer's call, of one that brings many orders, and between gateway and bank."""
 
 GRACE_SECONDS = 5
 """How long running calls may go on after a server was told to stop."""

@@ -245,6 +245,9 @@ class Channel:
     def stream_unary(self, *_: Any, **__: Any) -> None:
         """No stream is simulated."""
 
+    def stream_stream(self, *_: Any, **__: Any) -> None:
+        """No stream is simulated."""
+
     def get_state(self) -> grpc.ChannelConnectivity:
         """See grpc.aio.Channel."""
         source = self._source.name if self._source else CUSTOMER

@@ -44,6 +44,15 @@ async def three_then_fault(_request: bytes, _: Any) -> AsyncIterator[bytes]:
     raise RuntimeError(SECRET)
 
 
+async def echo_each(requests: AsyncIterator[bytes], context: Any) -> None:
+    async for request in requests:
+        if request == b"fault":
+            raise RuntimeError(SECRET)
+        if request == b"no":
+            raise Refused(Reason.NOT_ALLOWED, field="request")
+        await context.write(request_id.get().encode() if request == b"name" else request)
+
+
 HANDLERS = {
     "Echo": unary(echo),
     "Large": unary(echo),
@@ -51,6 +60,7 @@ HANDLERS = {
     "Broken": unary(broken),
     "NameItself": unary(name_itself),
     "Count": grpc.stream_unary_rpc_method_handler(count, request_deserializer=bytes),
+    "EchoEach": grpc.stream_stream_rpc_method_handler(echo_each, request_deserializer=bytes),
     "Stream": grpc.unary_stream_rpc_method_handler(three_then_fault, request_deserializer=bytes),
 }
 
@@ -172,6 +182,64 @@ async def test_an_unknown_method_is_unimplemented_however_often_it_is_tried(addr
         assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
 
 
+# --- streams both ways
+
+
+async def test_a_stream_is_answered_while_it_goes_on_and_every_message_has_the_limit(address: str) -> None:
+    async with grpc.aio.insecure_channel(address) as channel:
+        call = channel.stream_stream(f"/{SERVICE}/EchoEach")(timeout=10, metadata=(("x-request-id", "both-ways"),))
+        for request, answer in ((b"x" * 1000, b"x" * 1000), (b"name", b"both-ways")):
+            await call.write(request)
+            assert await call.read() == answer
+        await call.write(b"x" * 1001)
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await call.read()
+    refused = from_rpc_error(caught.value)
+    assert (refused.reason, refused.request_id) == (Reason.REQUEST_TOO_LARGE, "both-ways")
+
+
+@pytest.mark.parametrize(("request_", "reason"), [(b"fault", Reason.INTERNAL), (b"no", Reason.NOT_ALLOWED)])
+async def test_what_ends_a_stream_both_ways_leaves_as_a_refusal(address: str, request_: bytes, reason: Reason) -> None:
+    async with grpc.aio.insecure_channel(address) as channel:
+        call = channel.stream_stream(f"/{SERVICE}/EchoEach")(timeout=10)
+        await call.write(request_)
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await call.read()
+    assert from_rpc_error(caught.value).reason is reason
+    assert SECRET not in f"{caught.value} {caught.value.trailing_metadata()}"
+
+
+async def test_a_stream_both_ways_leaves_one_line_when_it_ends(address: str, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, "interbank.rpc.interceptor"):
+        async with grpc.aio.insecure_channel(address) as channel:
+            call = channel.stream_stream(f"/{SERVICE}/EchoEach")(iter([b"1", b"2"]), timeout=10)
+            assert [answer async for answer in call] == [b"1", b"2"]
+    (line,) = [record.getMessage() for record in caplog.records if record.levelno == logging.INFO]
+    assert re.match(r"EchoEach +[0-9a-f]{16} .* OK  [0-9.]+ ms$", line)
+
+
+@pytest.mark.parametrize("writes", [False, True], ids=["while it waits", "while it writes"])
+async def test_a_caller_that_leaves_a_stream_ends_it_wherever_it_is(writes: bool) -> None:
+    entered, left = asyncio.Event(), asyncio.Event()
+
+    async def go_on_for_ever(requests: AsyncIterator[bytes], context: Any) -> None:
+        try:
+            async for _ in requests:
+                entered.set()
+                while writes:
+                    await context.write(b"x" * 100_000)
+        finally:
+            left.set()
+
+    handler = grpc.stream_stream_rpc_method_handler(go_on_for_ever, request_deserializer=bytes)
+    async with standing({"GoOn": handler}) as address, grpc.aio.insecure_channel(address) as channel:
+        call = channel.stream_stream(f"/{SERVICE}/GoOn")(timeout=10)
+        await call.write(b"begin")
+        await entered.wait()
+        call.cancel()
+        await left.wait()
+
+
 # --- who comes in
 
 
@@ -185,9 +253,14 @@ async def test_who_may_not_come_in_reaches_no_handler() -> None:
     async def never(_request: bytes, _: Any) -> bytes:
         raise AssertionError("came in")
 
-    async with standing({"Echo": unary(never)}, admit=nobody) as address:
+    stream = grpc.stream_stream_rpc_method_handler(never, request_deserializer=bytes)
+    async with standing({"Echo": unary(never), "EchoEach": stream}, admit=nobody) as address:
         assert (await refusal(address, "Echo")).reason is Reason.CALLER_NOT_RECOGNISED
-    assert asked == [f"/{SERVICE}/Echo"]
+        async with grpc.aio.insecure_channel(address) as channel:
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
+                await channel.stream_stream(f"/{SERVICE}/EchoEach")(timeout=10).read()
+        assert from_rpc_error(caught.value).reason is Reason.CALLER_NOT_RECOGNISED
+    assert asked == [f"/{SERVICE}/Echo", f"/{SERVICE}/EchoEach"]
 
 
 # --- the name of a call

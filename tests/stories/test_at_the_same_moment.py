@@ -102,7 +102,7 @@ async def test_a_watcher_is_told_the_end_that_comes_while_he_is_being_told(world
     server = world.gateway.server
     rendering = Rendering(server.gateway.directory, world.clock)
     payments = PaymentServicer(
-        server.gateway.sessions, None, server.gateway.pipeline, rendering, world.gateway.database
+        server.gateway.sessions, None, None, server.gateway.pipeline, rendering, world.gateway.database
     )
     context = SimpleNamespace(invocation_metadata=lambda: (("authorization", f"Bearer {alice.token}"),))
 
