@@ -58,7 +58,7 @@ class GatewayServer:
             members=members,
         )
         door = Door(around.clock, around.entropy, max_bytes=_max_bytes)
-        self._customers = build_server([door, *inside], max_message_bytes=SUBMIT_MESSAGE_BYTES)
+        self._customers = build_server([door, *inside], max_message_bytes=SUBMIT_MESSAGE_BYTES, read_ahead=False)
         self._add_customer_services()
         banks_door = Door(around.clock, around.entropy)
         self._banks = build_server([banks_door, *inside], max_message_bytes=CUSTOMER_MESSAGE_BYTES)

@@ -18,13 +18,17 @@ GRACE_SECONDS = 5
 """How long running calls may go on after a server was told to stop."""
 
 
-def build_server(interceptors: Sequence[grpc.aio.ServerInterceptor], *, max_message_bytes: int) -> grpc.aio.Server:
-    """A server that refuses what is too large, too much or too often. Two processes never share its port."""
+def build_server(
+    interceptors: Sequence[grpc.aio.ServerInterceptor], *, max_message_bytes: int, read_ahead: bool = True
+) -> grpc.aio.Server:
+    """A server that refuses what is too large, too much or too often. Two processes never share its port. With
+    `read_ahead` it takes megabytes of a stream before they are asked for, as the line allows; without, 64 KiB."""
     return grpc.aio.server(
         interceptors=list(interceptors),
         maximum_concurrent_rpcs=4096,
         options=[
             ("grpc.so_reuseport", 0),
+            ("grpc.http2.bdp_probe", int(read_ahead)),
             ("grpc.max_receive_message_length", max_message_bytes),
             ("grpc.max_send_message_length", BANK_MESSAGE_BYTES),
             ("grpc.max_metadata_size", 8 * 1024),
