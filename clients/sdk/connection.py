@@ -51,6 +51,20 @@ class Streaming(Protocol[_Request, _Response]):
     ) -> Iterator[_Response]: ...
 
 
+class _Answers(Protocol[_Response]):
+    def __iter__(self) -> Iterator[_Response]: ...
+
+    def cancel(self) -> bool: ...
+
+
+class Conversation(Protocol[_Request, _Response]):
+    """A method of a stub that takes many requests and answers many times, each side in its own time."""
+
+    def __call__(
+        self, requests: Iterator[_Request], /, timeout: float | None = None, metadata: _Metadata | None = None
+    ) -> _Answers[_Response]: ...
+
+
 class Connection:
     """A TLS connection to the gateway at "host:port", which must prove itself by the network's CA (PEM).
 
@@ -100,6 +114,29 @@ class Connection:
         except grpc.RpcError as error:
             raise self._refused(error, request_id) from error
 
+    def converse(
+        self, method: Conversation[_Request, _Response], requests: Iterator[_Request], *, timeout: float
+    ) -> Iterator[_Response]:
+        """Send requests as fast as the gateway takes them, from a thread of their own, and give its answers as they
+        come, for `timeout` seconds at most. Raises Refused when the gateway has said so, Unanswered when it was cut
+        short, and what `requests` raised, once all that was sent before is answered."""
+        self._come_up()
+        request_id = new_request_id()
+        failures: list[Exception] = []
+        call = method(_noting(failures, requests), timeout=timeout, metadata=self._metadata(request_id))
+        try:
+            yield from call
+        except grpc.RpcError as error:
+            refused = self._refused(error, request_id)
+            # What the transport refuses is about one message, and says nothing of those before it.
+            if refused.reason in _SAY_NOTHING or not from_rpc_error(error).request_id:
+                raise Unanswered(refused.message, refused.request_id) from error
+            raise refused from error
+        finally:
+            call.cancel()
+        if failures:
+            raise failures[0]
+
     def _metadata(self, request_id: str) -> _Metadata:
         bearer = (("authorization", f"Bearer {self.token}"),) if self.token else ()
         return (*bearer, (REQUEST_ID_KEY, request_id))
@@ -119,6 +156,14 @@ class Connection:
         except grpc.RpcError as error:
             if from_rpc_error(error).reason is Reason.GATEWAY_UNREACHABLE:
                 raise no_connection(self.address, str(error), cause(error)) from error
+
+
+def _noting(failures: list[Exception], requests: Iterator[_Request]) -> Iterator[_Request]:
+    """The requests up to the first that cannot be had. gRPC would end the call at once and say only that."""
+    try:
+        yield from requests
+    except Exception as error:
+        failures.append(error)
 
 
 def new_request_id() -> str:

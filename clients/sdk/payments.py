@@ -1,18 +1,19 @@
 """Paying, and asking what became of it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from clients.sdk import wire
 from clients.sdk.connection import Connection, new_request_id
-from clients.sdk.portions import portions
+from clients.sdk.portions import LARGEST_BATCH, portions
 from clients.sdk.records import NotAccepted, Transfer
 from interbank.orders import Order
-from protos.v1 import gateway_pb2, gateway_pb2_grpc
+from protos.v1 import gateway_pb2, gateway_pb2_grpc, order_pb2
 
 _PAY_SECONDS = 20.0  # the gateway answers after 10 at most
 _ASK_SECONDS = 10.0
 _WATCH_SECONDS = 3600.0
+_STREAM_SECONDS = 3600.0
 
 
 class Payments:
@@ -46,6 +47,34 @@ class Payments:
             self._stub.SubmitTransfers, request, timeout=_PAY_SECONDS + 2 * wait_seconds + 20
         )
         return list(map(wire.submission, answer.submissions))
+
+    def stream(
+        self, orders: Iterable[Order], *, bank: str = "", patient: bool = False, wait_seconds: int = 10
+    ) -> Generator[tuple[int, Transfer | NotAccepted], None, None]:
+        """Pay any number of orders, each for itself and accepted in their order, and give what became of each, once and
+        as soon as it is known, with its number among `orders` from 0. One that is not final `wait_seconds` (0 to 10)
+        after it was accepted is given as it stands, and goes on by itself.
+
+            for number, answer in client.payments.stream(orders):
+                print(number, answer)
+
+        `orders` is read in another thread, in portions of up to 1,000 and no faster than the gateway takes them, which
+        has at most 2,000 unanswered: they may be more than fit into memory. What it raises is raised here, once the
+        portions before are answered. `bank` and `patient` as for `submit`.
+
+        Raises Refused when the gateway takes no more: orders without an answer were not accepted. Raises Unanswered
+        when the stream was cut short, or lasted an hour: they may have been accepted, or not. The same orders in a new
+        stream are safe. Leaving the loop earlier ends the stream; what was accepted goes on.
+        """
+        requests = (
+            gateway_pb2.StreamTransfersRequest(
+                orders=part, on_authority_of_bank=bank, patient=patient, wait_seconds=wait_seconds
+            )
+            for part in portions(map(wire.order_message, orders), size=_size, room=LARGEST_BATCH)
+        )
+        for answer in self._connection.converse(self._stub.StreamTransfers, requests, timeout=_STREAM_SECONDS):
+            for said in answer.submissions:
+                yield said.order_number, wire.submission(said.submission)
 
     def find(self, *, ids: Sequence[str] = (), keys: Sequence[str] = (), bank: str = "") -> list[Transfer]:
         """Transfers by id or by key, in no order; unknown ones are left out. As many as you like."""
@@ -86,3 +115,7 @@ class Payments:
     def _get(self, request: gateway_pb2.GetTransfersRequest) -> list[Transfer]:
         answer = self._connection.read(self._stub.GetTransfers, request, timeout=_ASK_SECONDS)
         return list(map(wire.transfer, answer.transfers))
+
+
+def _size(message: order_pb2.Order) -> int:
+    return message.ByteSize() + 4
