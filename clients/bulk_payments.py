@@ -1,25 +1,22 @@
-"""Sends many payments so that each is paid once: in batches, two under way at a time, asked again until it has an end.
+"""Sends many payments so that each is paid once: in a stream, and asked again until it has an end.
 
 Nothing is kept here between runs. What was paid before is known by the keys, which follow from the file.
 """
 
+import contextlib
 import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from clients.payment_files import PaymentLine
 from clients.sdk import Unanswered
 from clients.sdk.payments import Payments
-from clients.sdk.portions import LARGEST_BATCH, portions
 from clients.sdk.records import NotAccepted, Transfer
-from clients.sdk.wire import order_message
 from interbank.orders import Order
 from interbank.refusals import Reason, Refused
 
-_IN_FLIGHT = 2
-_BATCH_WAIT_SECONDS = 1
+_WAIT_SECONDS = 1  # what takes longer is asked for in rounds, and keeps no room in the stream
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0
 
 
@@ -100,45 +97,37 @@ class Bulk:
         """Pay all that is new and wait until everything is final, for `seconds` at most. Raises Refused where nothing
         can go on, such as a session that has ended; what is known by then stays known."""
         end = time.monotonic() + seconds
-        self._submit_all([payment for payment in self.payments if payment.state == "NOT_SENT"], progress)
+        self._send([payment for payment in self.payments if payment.state == "NOT_SENT"], progress)
         for pause in _pauses(end):
             waiting = [payment for payment in self.payments if not payment.settled]
             if not waiting:
                 return
             time.sleep(pause)
-            self._submit_all([payment for payment in waiting if payment.transfer is None], progress)
+            self._send([payment for payment in waiting if payment.transfer is None], progress)
             self._refresh([payment for payment in waiting if payment.transfer is not None])
             progress()
 
-    def _submit_all(self, payments: Sequence[Payment], progress: Callable[[], None]) -> None:
-        batches = portions(payments, size=_size, room=LARGEST_BATCH)
-        with ThreadPoolExecutor(_IN_FLIGHT) as pool:
+    def _send(self, payments: Sequence[Payment], progress: Callable[[], None]) -> None:
+        """Send each of these once. What gets no answer, or "not now", is sent again in the next round: its key sees to
+        it that nothing is paid twice."""
+        if not payments:
+            return
+        sent_before = [payment.sent for payment in payments]
+        unanswered = dict(enumerate(payments))
+        answers = self.client.stream(_sent(payments), bank=self.bank, patient=True, wait_seconds=_WAIT_SECONDS)
+        with contextlib.closing(answers):
             try:
-                for _ in pool.map(self._submit, batches):
+                for number, answer in answers:
+                    payment = unanswered.pop(number)
+                    _take(payment, payment.order, answer)
                     progress()
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
-
-    def _submit(self, batch: Sequence[Payment]) -> None:
-        """Send a batch once. One that got no answer, or "not now", is sent again in the next round: its keys see to it
-        that nothing is paid twice."""
-        sent_before = [payment.sent for payment in batch]
-        orders = [payment.order for payment in batch]
-        for payment in batch:
-            payment.sent = True
-        try:
-            answers = self.client.submit(orders, bank=self.bank, patient=True, wait_seconds=_BATCH_WAIT_SECONDS)
-        except Unanswered:
-            return
-        except Refused as refused:
-            for payment, sent in zip(batch, sent_before, strict=True):
-                _take_back(payment, refused, sent=sent)
-            if not refused.reason.try_again:
-                raise
-            return
-        for payment, order, answer in zip(batch, orders, answers, strict=True):
-            _take(payment, order, answer)
+            except Unanswered:
+                return
+            except Refused as refused:
+                for number, payment in unanswered.items():
+                    _take_back(payment, refused, sent=sent_before[number])
+                if not refused.reason.try_again:
+                    raise
 
     def _refresh(self, payments: Sequence[Payment]) -> None:
         """Ask for the present states; a gateway that does not answer is asked again in the next round."""
@@ -166,6 +155,13 @@ def _pauses(end: float) -> Iterator[float]:
         pause = min(_LONGEST_PAUSE, pause * 2)
 
 
+def _sent(payments: Iterable[Payment]) -> Iterator[Order]:
+    """Their orders; whichever is taken from here may arrive."""
+    for payment in payments:
+        payment.sent = True
+        yield payment.order
+
+
 def _take(payment: Payment, order: Order, answer: Transfer | NotAccepted) -> None:
     """Note the gateway's answer to an order."""
     payment.transfer = payment.not_accepted = None
@@ -181,7 +177,7 @@ def _take(payment: Payment, order: Order, answer: Transfer | NotAccepted) -> Non
 
 
 def _take_back(payment: Payment, refused: Refused, *, sent: bool) -> None:
-    """Note that a batch was certainly not accepted this time; `sent` says whether it may have been an earlier time."""
+    """Note that it was certainly not accepted this time; `sent` says whether it may have been an earlier time."""
     payment.sent = sent
     if not sent:
         payment.not_accepted = NotAccepted(refused.reason.name, refused.message, refused.field, try_again=True)
@@ -189,7 +185,3 @@ def _take_back(payment: Payment, refused: Refused, *, sent: bool) -> None:
 
 def _ended_unpaid(payment: Payment) -> bool:
     return payment.transfer is not None and payment.transfer.final and payment.transfer.state != "COMPLETED"
-
-
-def _size(payment: Payment) -> int:
-    return order_message(payment.order).ByteSize() + 4

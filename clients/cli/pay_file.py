@@ -29,6 +29,7 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 _Parsed = TypeVar("_Parsed")
 _DURATION = re.compile(r"([0-9]{1,6})(s|m|h|)", re.ASCII)
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600}
+_BAR_SECONDS = 0.1
 
 
 class _Seconds(click.ParamType[int]):
@@ -223,4 +224,17 @@ def _progress(context: Context, bulk: Bulk) -> Iterator[Callable[[], None]]:
     columns = (BarColumn(), MofNCompleteColumn(), TextColumn("final"), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("", total=len(bulk.payments))
-        yield lambda: bar.update(task, completed=sum(payment.settled for payment in bulk.payments))
+        yield _at_most_every(_BAR_SECONDS, lambda: bar.update(task, completed=sum(p.settled for p in bulk.payments)))
+
+
+def _at_most_every(seconds: float, act: Callable[[], None]) -> Callable[[], None]:
+    """Does it, unless it was done a moment ago."""
+    next_at = 0.0
+
+    def act_if_due() -> None:
+        nonlocal next_at
+        if time.monotonic() >= next_at:
+            act()
+            next_at = time.monotonic() + seconds
+
+    return act_if_due

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import logging
 from typing import Any
 
 import pytest
@@ -128,6 +129,52 @@ async def test_a_bank_that_is_away_makes_it_exit_5_and_later_all_is_paid_once(ne
     assert {row["state"] for row in results_of(pair)} == {"COMPLETED"}
     assert "The same command again goes on from here; nothing is paid twice." in away.err
     assert await pair.balances() == (97_00, 3_00)
+
+
+async def test_a_line_that_is_not_accepted_now_is_sent_again_in_the_same_run(network: World, pair: Pair) -> None:
+    file = file_of(pair, "1.00,a", "2.00,b")
+    the_wire(network).cut("SOUTH")
+    paying = pair.line.begin("pay-file", file, "-o", "json")
+    not_now = f"not accepted PAYEE_BANK_UNAVAILABLE  user:{pair.alice.username} "
+    await network.until(lambda: not_now in network.log.getvalue())
+    the_wire(network).mend("SOUTH")
+    ending = await paying
+
+    assert (ending.code, ending.json["completed"]) == (0, 2), ending.err
+    assert await pair.balances() == (97_00, 3_00)
+
+
+async def test_a_gateway_that_takes_no_stream_now_is_asked_again_in_the_same_run(
+    network: World, pair: Pair, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "interbank.rpc.interceptor")
+    with monkeypatch.context() as full:
+        full.setattr("gateway_service.servicers.streaming.MAX_STREAMS", 0)
+        paying = pair.line.begin("pay-file", file_of(pair, "1.00,a"), "-o", "json")
+        await network.until(lambda: ended_with("GATEWAY_OVERLOADED", caplog))
+    ending = await paying
+
+    assert (ending.code, ending.json["completed"]) == (0, 1), ending.err
+    assert await pair.balances() == (99_00, 1_00)
+
+
+async def test_a_line_that_is_answered_before_its_end_is_asked_for_until_then(
+    network: World, pair: Pair, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "interbank.rpc.interceptor")
+    held = the_wire(network).hold_reply(InstructionKind.CREDIT)
+    paying = pair.line.begin("pay-file", file_of(pair, "1.00,a"), "-o", "json", "--wait", "30s")
+    await network.until(lambda: ended_with("OK", caplog))
+    held.release()
+    ending = await paying
+
+    assert (ending.code, ending.json["completed"]) == (0, 1), ending.err
+
+
+def ended_with(answer: str, caplog: pytest.LogCaptureFixture) -> bool:
+    """Whether a stream of orders has ended so."""
+    lines = [record.getMessage() for record in caplog.records]
+    return any(line.startswith("StreamTransfers ") and f"  {answer}  " in line for line in lines)
 
 
 @pytest.mark.slow
