@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from lab.crashpoints.campaign import Result as CrashPoints
-from lab.found import FOUND
+from lab.found import FOUND, FOUND_ROUNDS, Found
 from lab.powerloss.campaign import Result as PowerLoss
 from lab.processes.campaign import Result as Processes
 from lab.simulation.campaign import Campaign as Histories
@@ -126,8 +126,12 @@ def _planted(run: Run) -> Iterator[str]:
 
 
 def _ever() -> Iterator[str]:
-    yield from ("## Every history that ever ended wrong", "")
+    yield from ("## Everything that ever ended wrong", "")
     yield "Numbers are those of the plans of that time; a change to how plans are drawn gives a seed another history."
-    yield from ("", "| seed | what was wrong | mended |", "|---|---|---|")
-    for found in FOUND:
-        yield f"| {found.seed} | {found.wrong} | {found.mended} |"
+    yield from ("", *_table("history", FOUND), "", *_table("round of real processes", FOUND_ROUNDS))
+
+
+def _table(name: str, found: Sequence[Found]) -> Iterator[str]:
+    yield from (f"| {name} | what was wrong | mended |", "|---|---|---|")
+    for one in found:
+        yield f"| {one.seed} | {one.wrong} | {one.mended} |"
