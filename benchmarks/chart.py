@@ -14,6 +14,7 @@ WIDTH, HEIGHT = 520, 400
 
 _LEFT, _RIGHT, _TOP, _BOTTOM = 62, 108, 58, 52
 _LABEL_HEIGHT = 14
+_VALUE_WIDTH, _VALUE_HEIGHT = 32, 11
 _COLOURS = ("#0969da", "#8250df", "#bf5700", "#1a7f37", "#cf222e")
 _STYLE = """
   text { font: 12px system-ui, "DejaVu Sans", sans-serif; fill: #424a53; }
@@ -91,8 +92,10 @@ def _panel(panel: Panel, y_label: str) -> Iterator[str]:
     middle = (_LEFT + WIDTH - _RIGHT) / 2
     yield f'<text x="{middle}" y="{HEIGHT - 12}" text-anchor="middle">{escape(panel.x_label)}</text>'
     heights = _apart([vertical.at(line.points[-1][1]) for line in lines])
+    taken: list[tuple[float, float]] = []
     for line, height, colour in zip(lines, heights, _COLOURS, strict=False):
-        yield from _line(line, height, colour, horizontal, vertical)
+        yield from _line(line, colour, horizontal, vertical, taken)
+        yield f'<text x="{WIDTH - _RIGHT + 10}" y="{height + 4}" style="fill:{colour}">{escape(line.label)}</text>'
 
 
 def _ticks(low: float, high: float) -> list[float]:
@@ -118,14 +121,19 @@ def _axes(across: Sequence[float], ticks: Sequence[float], horizontal: _Scale, v
             shown = x
 
 
-def _line(line: Line, label_height: float, colour: str, horizontal: _Scale, vertical: _Scale) -> Iterator[str]:
+def _line(
+    line: Line, colour: str, horizontal: _Scale, vertical: _Scale, taken: list[tuple[float, float]]
+) -> Iterator[str]:
+    """The points with their values, each above its point, or below where another line's value is already."""
     places = [(horizontal.at(x), vertical.at(y)) for x, y in line.points]
     yield f'<polyline class="line" stroke="{colour}" points="{" ".join(f"{x},{y}" for x, y in places)}"/>'
     for (x, y), (_, value) in zip(places, line.points, strict=True):
         yield f'<circle cx="{x}" cy="{y}" r="3" fill="{colour}"/>'
         anchor, aside = ("start", 4) if x == _LEFT else ("middle", 0)  # clear of the axis
-        yield f'<text class="value" x="{x + aside}" y="{y - 7}" text-anchor="{anchor}">{_short(value)}</text>'
-    yield f'<text x="{places[-1][0] + 10}" y="{label_height + 4}" style="fill:{colour}">{escape(line.label)}</text>'
+        above = all(abs(x - other) > _VALUE_WIDTH or abs(y - 7 - height) > _VALUE_HEIGHT for other, height in taken)
+        written = round(y - 7 if above else y + 15, 1)
+        taken.append((x, written))
+        yield f'<text class="value" x="{x + aside}" y="{written}" text-anchor="{anchor}">{_short(value)}</text>'
 
 
 def _apart(heights: Sequence[float]) -> list[float]:

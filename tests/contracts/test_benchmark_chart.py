@@ -53,6 +53,13 @@ def test_labels_of_lines_that_end_together_do_not_lie_on_each_other():
     assert heights[1] - heights[0] >= 14
 
 
+def test_values_of_two_lines_at_one_place_do_not_lie_on_each_other():
+    there = (("2,600", "2,590"), ("1,636", "1,640"))
+    near = Line("near", ((1, 1640.0), (64, 2590.0)))
+    heights = {text.text: float(text.attrib["y"]) for text in drawn(Panel("", "", (PEER, near))).iter(f"{SVG}text")}
+    assert all(abs(heights[one] - heights[other]) >= 10 for one, other in there)
+
+
 def test_who_does_not_see_it_is_told():
     picture = drawn(BATCHES, CLIENTS)
     assert picture.findtext(f"{SVG}title") == "Payments"
