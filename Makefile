@@ -15,7 +15,7 @@ LAUNCHER = $(BIN)/python -m clients.launcher
 prepare = command -v $(PYTHON) >/dev/null || { echo 'error: no $(PYTHON) here. Install Python 3.11 or newer:' \
 	'apt install python3 python3-venv, dnf install python3, or brew install python' >&2; exit 1; }; $(PYTHON) prepare.py
 
-.PHONY: compile demo demo-pkdd99 run test faults lint bench bench-quick certs migrate payment_gateway bank_server run_client help
+.PHONY: compile demo demo-pkdd99 run test faults lint bench bench-quick bench-curves certs migrate payment_gateway bank_server run_client help
 
 compile: .venv/.runtime  # virtual environment, packages, generated code
 
@@ -46,6 +46,9 @@ bench: compile  # how fast, with percentiles, beside others; writes benchmarks/l
 
 bench-quick: compile  # slower than the last make bench? In a minute, by ratios; exit code 1 if one fell by a quarter
 	@$(BIN)/python -m benchmarks --quick
+
+bench-curves: compile  # how cost grows with banks, accounts, entries and clients; an hour; writes benchmarks/curves.json and docs/curves.svg
+	@$(BIN)/python -m benchmarks.growth
 
 certs: compile  # the certificate authority, and certificates for gateway and banks
 	@$(LAUNCHER) certificates

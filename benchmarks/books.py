@@ -10,22 +10,24 @@ from pathlib import Path
 
 from benchmarks.orders import Payment
 
-_HALVES = """
+_PAYMENTS = """
 SELECT o.transfer_id, o.payer_bank, o.payer_account, o.payee_bank, o.payee_account, e.amount
 FROM entries e JOIN outcomes o ON o.record_id = e.record_id
 WHERE o.instruction = ? AND e.entry_id > ?
-  AND CASE o.instruction WHEN 'DEBIT' THEN e.debit_account = o.payer_account AND e.credit_account = -2
-                         ELSE e.debit_account = -2 AND e.credit_account = o.payee_account END
+  AND e.debit_account = CASE o.instruction WHEN 'CREDIT' THEN -2 ELSE o.payer_account END
+  AND e.credit_account = CASE o.instruction WHEN 'DEBIT' THEN -2 ELSE o.payee_account END
 ORDER BY o.transfer_id"""
 
 _OTHER_MOVEMENTS = """
 SELECT count(*) FROM entries e
-LEFT JOIN outcomes o ON o.record_id = e.record_id AND o.instruction IN ('DEBIT', 'CREDIT')
+LEFT JOIN outcomes o ON o.record_id = e.record_id AND o.instruction IN ('DEBIT', 'CREDIT', 'BOOK_TRANSFER')
 WHERE o.record_id IS NULL AND e.entry_id > ?"""
 
 _COMPLETED = """
 SELECT transfer_id, payer_bank, payer_account, payee_bank, payee_account, amount
 FROM transfers WHERE state = 'COMPLETED' AND journal_id > ? ORDER BY transfer_id"""
+
+_INSTRUCTIONS = {"DEBIT": "debits", "CREDIT": "credits", "BOOK_TRANSFER": "payments of its own"}
 
 
 class Books:
@@ -52,6 +54,10 @@ class Books:
         self._begin_after_the_last()
         self._put_in += minor_units
 
+    def entries(self) -> int:
+        """How many entries the ledgers of all banks have."""
+        return sum(self._number(path, "SELECT max(entry_id) FROM entries") for path in self._banks.values())
+
     def _begin_after_the_last(self) -> None:
         self._last_entries = {
             bank: self._number(path, "SELECT max(entry_id) FROM entries") for bank, path in self._banks.items()
@@ -75,12 +81,13 @@ class Books:
         )
         for bank, path in self._banks.items():
             after = self._last_entries[bank]
-            paid = [payment for payment in expected if payment.payer_bank == bank]
-            yield from _differences(f"{bank}'s debits", paid, self._payments(path, _HALVES, "DEBIT", after))
-            received = [payment for payment in expected if payment.payee_bank == bank]
-            yield from _differences(f"{bank}'s credits", received, self._payments(path, _HALVES, "CREDIT", after))
+            touching = [payment for payment in expected if bank in (payment.payer_bank, payment.payee_bank)]
+            for instruction, words in _INSTRUCTIONS.items():
+                wanted = [payment for payment in touching if _instruction(payment, bank) == instruction]
+                found = self._payments(path, _PAYMENTS, instruction, after)
+                yield from _differences(f"{bank}'s {words}", wanted, found)
             if others := self._number(path, _OTHER_MOVEMENTS, after):
-                yield f"{others} entries of {bank} are neither debit nor credit of a payment"
+                yield f"{others} entries of {bank} are no part of a payment"
 
     def _customers_hold(self) -> int:
         return sum(
@@ -94,6 +101,13 @@ class Books:
     def _number(self, path: Path, query: str, *parameters: object) -> int:
         with _reading(path) as connection:
             return connection.execute(query, parameters).fetchone()[0] or 0
+
+
+def _instruction(payment: Payment, bank: str) -> str:
+    """What a bank is told for a payment that touches it."""
+    if payment.payer_bank == payment.payee_bank:
+        return "BOOK_TRANSFER"
+    return "DEBIT" if payment.payer_bank == bank else "CREDIT"
 
 
 def _differences(where: str, expected: list[Payment], found: list[Payment]) -> Iterator[str]:

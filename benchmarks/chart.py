@@ -1,4 +1,4 @@
-"""A picture of curves, as SVG text: panels side by side, both axes logarithmic, every point with its value. No input or
+"""A picture of curves, as SVG text: panels in rows, both axes logarithmic, every point with its value. No input or
 output, and no library: the picture is small, and whoever reads a change of it sees what changed."""
 
 import math
@@ -41,24 +41,30 @@ class Panel:
     title: str
     x_label: str
     lines: tuple[Line, ...]
+    y_label: str = "payments per second"
 
 
-def svg(title: str, y_label: str, panels: Sequence[Panel]) -> str:
-    """The picture of all panels. Panels without a point are left out."""
-    drawn = [panel for panel in panels if any(line.points for line in panel.lines)]
+def svg(title: str, *rows: Sequence[Panel]) -> str:
+    """The picture of all panels, row below row. Panels without a point are left out."""
+    drawn = [[panel for panel in row if any(line.points for line in panel.lines)] for row in rows]
+    width, height = WIDTH * max(map(len, drawn)), HEIGHT * len(drawn)
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH * len(drawn)} {HEIGHT}" role="img">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img">',
         f"<title>{escape(title)}</title>",
-        f"<desc>{escape(_in_words(drawn))}</desc>",
+        f"<desc>{escape(' '.join(map(_in_words, drawn)))}</desc>",
         f"<style>{_STYLE}</style>",
     ]
-    for number, panel in enumerate(drawn):
-        parts += [f'<g transform="translate({WIDTH * number} 0)">', *_panel(panel, y_label), "</g>"]
+    for down, row in enumerate(drawn):
+        for across, panel in enumerate(row):
+            parts += [f'<g transform="translate({WIDTH * across} {HEIGHT * down})">', *_panel(panel), "</g>"]
     return "\n".join([*parts, "</svg>", ""])
 
 
 def _in_words(panels: Sequence[Panel]) -> str:
-    return " ".join(f"{panel.title}: {'; '.join(map(_line_in_words, panel.lines))}." for panel in panels)
+    return " ".join(
+        f"{panel.title}, {panel.y_label}: {'; '.join(_line_in_words(line) for line in panel.lines if line.points)}."
+        for panel in panels
+    )
 
 
 def _line_in_words(line: Line) -> str:
@@ -79,7 +85,7 @@ class _Scale:
         return round(self.first + share * (self.last - self.first), 1)
 
 
-def _panel(panel: Panel, y_label: str) -> Iterator[str]:
+def _panel(panel: Panel) -> Iterator[str]:
     lines = [line for line in panel.lines if line.points]
     across = sorted({x for line in lines for x, _ in line.points})
     rates = [y for line in lines for _, y in line.points]
@@ -87,7 +93,7 @@ def _panel(panel: Panel, y_label: str) -> Iterator[str]:
     horizontal = _Scale(across[0], max(across[-1], across[0] * 2), _LEFT, WIDTH - _RIGHT)
     vertical = _Scale(ticks[0], ticks[-1], HEIGHT - _BOTTOM, _TOP)
     yield f'<text class="title" x="{_LEFT}" y="22">{escape(panel.title)}</text>'
-    yield f'<text x="{_LEFT}" y="40">{escape(y_label)}</text>'
+    yield f'<text x="{_LEFT}" y="40">{escape(panel.y_label)}</text>'
     yield from _axes(across, ticks, horizontal, vertical)
     middle = (_LEFT + WIDTH - _RIGHT) / 2
     yield f'<text x="{middle}" y="{HEIGHT - 12}" text-anchor="middle">{escape(panel.x_label)}</text>'

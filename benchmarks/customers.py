@@ -5,15 +5,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from benchmarks.network import Running
-from benchmarks.orders import Payee
-from benchmarks.plan import BANKS, DEPOSIT, Plan
+from benchmarks.orders import Payee, Payees
+from benchmarks.plan import DEPOSIT, Plan
 from clients.launcher.demo_accounts import FIRST_ADMIN_PASSWORD
 from clients.sdk import Client
 from clients.sdk.records import NewAccount
 
-FIRST_ACCOUNT = 1001
 _PASSWORD = "correct-horse-battery-staple"  # noqa: S105 (of accounts that live for minutes)
-_LOGINS_AT_A_TIME = 4
+_LOGINS_AT_A_TIME, _BANKS_AT_A_TIME = 4, 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +30,7 @@ class Customers:
     """Everybody: who pays by himself, whom anybody may pay, and the operator who pays for banks."""
 
     payers: tuple[Payer, ...]
-    payees: dict[str, tuple[Payee, ...]]
+    payees: dict[str, Payees]
     operator_token: str
     password: str
     """Of every payer."""
@@ -40,19 +39,17 @@ class Customers:
 def open_customers(running: Running, plan: Plan) -> Customers:
     """Open the plan's accounts at every bank, those of the first few with a password; register and log these in. Raises
     Refused."""
-    payees = {
-        bank: tuple(Payee(FIRST_ACCOUNT + n, _username(bank, n)) for n in range(plan.accounts_per_bank))
-        for bank in BANKS
-    }
-    users = [(BANKS[n % len(BANKS)], n // len(BANKS)) for n in range(plan.users)]
+    banks = running.banks
+    payees = {bank: Payees(bank, plan.accounts_per_bank) for bank in banks}
+    users = [(banks[n % len(banks)], n // len(banks)) for n in range(plan.users)]
     with Client(running.address, running.authority) as operator:
         operator.sessions.login("admin", FIRST_ADMIN_PASSWORD)
-        with ThreadPoolExecutor(len(BANKS)) as pool:
+        with ThreadPoolExecutor(_BANKS_AT_A_TIME) as pool:
             jobs = [
                 pool.submit(
-                    operator.admin.open_accounts, bank, _new_accounts(payees[bank], sum(bank == b for b, _ in users))
+                    operator.admin.open_accounts, bank, new_accounts(payees[bank], sum(bank == b for b, _ in users))
                 )
-                for bank in BANKS
+                for bank in banks
             ]
             for job in jobs:
                 job.result()
@@ -61,7 +58,8 @@ def open_customers(running: Running, plan: Plan) -> Customers:
     return Customers(payers, payees, operator.token, _PASSWORD)
 
 
-def _new_accounts(payees: Sequence[Payee], with_password: int) -> list[NewAccount]:
+def new_accounts(payees: Sequence[Payee], with_password: int = 0) -> list[NewAccount]:
+    """As an operator opens them: all with the same deposit, so many of them with a password."""
     return [
         NewAccount(payee.name, payee.account, DEPOSIT, _PASSWORD if n < with_password else "")
         for n, payee in enumerate(payees)
@@ -73,7 +71,3 @@ def _log_in(running: Running, bank: str, user: Payee) -> Payer:
         client.sessions.register(user.name, bank, user.account, _PASSWORD)
         token = client.sessions.login(user.name, _PASSWORD, bank=bank, device="benchmark").token
     return Payer(user.name, bank, user.account, token)
-
-
-def _username(bank: str, number: int) -> str:
-    return f"{bank.lower()}-{number:04}"

@@ -45,7 +45,8 @@ def measure_ledgers(plan: Plan, directory: Path, say: Say) -> Ledgers:
         }
         small.stop()
         big.stop()
-        grow(payments[w.BIG_LEDGER], plan.ledger_entries, plan.ledger_entries // max(1, plan.statement_entries))
+        every = plan.ledger_entries // max(1, plan.statement_entries)
+        grow(payments[w.BIG_LEDGER], range(plan.ledger_entries), every)
         small.start()
         big.start()
         runs = _in_turn(plan, payments)
@@ -56,17 +57,17 @@ def measure_ledgers(plan: Plan, directory: Path, say: Say) -> Ledgers:
     return Ledgers(runs, others, sum(some.books.checked for some in payments.values()), records)
 
 
-def grow(payments: Payments, entries: int, every: int) -> None:
-    """Write so many entries into the file of each bank of a network that is stopped, every so-many-th of them for the
-    bank's first customer. Raises Refused and RunFailed."""
+def grow(payments: Payments, entries: range, every: int) -> None:
+    """Write the entries with these numbers into the file of each bank of a network that is stopped, every so-many-th of
+    them for the bank's first customer. Raises Refused and RunFailed."""
     files, payees = payments.running.bank_files, payments.customers.payees
 
     def fill_one(bank: str) -> None:
         filling = Filling(bank, payees[bank], every)
         for step in range(_STEPS):
-            numbers = range(entries * step // _STEPS, entries * (step + 1) // _STEPS)
+            numbers = entries[len(entries) * step // _STEPS : len(entries) * (step + 1) // _STEPS]
             processes.submit(fill, files[bank], filling, numbers).result()
-            payments.say(f"{bank}: {numbers.stop:,} of {entries:,} entries written")
+            payments.say(f"{bank}: {numbers.stop:,} of {entries.stop:,} entries written")
 
     with (
         ProcessPoolExecutor(len(files), mp_context=get_context("spawn")) as processes,
@@ -74,7 +75,7 @@ def grow(payments: Payments, entries: int, every: int) -> None:
     ):
         for job in [threads.submit(fill_one, bank) for bank in files]:
             job.result()
-    payments.books.add(entries * MINOR_UNITS * len(files))
+    payments.books.add(len(entries) * MINOR_UNITS * len(files))
 
 
 def _statement(plan: Plan, payments: Payments) -> dict[str, Figure]:

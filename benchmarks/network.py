@@ -16,8 +16,6 @@ from clients.launcher.standing import wait_until_joined
 from clients.launcher.up import bring_up
 from clients.launcher.wishes import Wish
 
-_WISH = Wish(banks=BANKS, currency=CURRENCY, port_base=0)
-
 
 @dataclass(frozen=True, slots=True)
 class Running:
@@ -26,6 +24,11 @@ class Running:
     home: Home
     network: Network
     authority: bytes
+
+    @property
+    def banks(self) -> tuple[str, ...]:
+        """The banks' ids."""
+        return tuple(member.bank for member in self.network.banks)
 
     @property
     def address(self) -> str:
@@ -45,7 +48,7 @@ class Running:
 
     def stop(self) -> None:
         """Stop all processes."""
-        stop_all([self.home.gateway, *map(self.home.bank, BANKS)])
+        stop_all([self.home.gateway, *map(self.home.bank, self.banks)])
 
     def kill(self, name: str) -> None:
         """End a process as a crash does, with SIGKILL, and return when it is gone."""
@@ -53,26 +56,26 @@ class Running:
 
     def start(self) -> None:
         """Start what does not run, and return when all banks have joined. Raises Refused."""
-        _start(self.home)
+        _start(self.home, self.banks)
 
 
 @contextlib.contextmanager
-def running_network(directory: Path) -> Iterator[Running]:
-    """Start a network as `interbank up` does, wait until all banks have joined, and stop it in the end.
+def running_network(directory: Path, banks: tuple[str, ...] = BANKS) -> Iterator[Running]:
+    """Start a network of these banks as `interbank up` does, wait until all have joined, and stop it in the end.
 
     Raises Refused if a process does not start or a bank does not join.
     """
     home = Home(directory)
     try:
-        network = _start(home)
+        network = _start(home, banks)
         yield Running(home, network, read_authority(home.authority_certificate))
     finally:
-        stop_all([home.gateway, *map(home.bank, BANKS)])
+        stop_all([home.gateway, *map(home.bank, banks)])
 
 
-def _start(home: Home) -> Network:
-    launched = bring_up(home, _WISH)
+def _start(home: Home, banks: tuple[str, ...]) -> Network:
+    launched = bring_up(home, Wish(banks=banks, currency=CURRENCY, port_base=0))
     for refused in launched.refused.values():
         raise refused
-    wait_until_joined(home, launched.network, frozenset(BANKS))
+    wait_until_joined(home, launched.network, frozenset(banks))
     return launched.network

@@ -3,10 +3,12 @@
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, overload
 
 from benchmarks.plan import CURRENCY
 from protos.v1 import order_pb2
+
+FIRST_ACCOUNT = 1001
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +17,31 @@ class Payee:
 
     account: int
     name: str
+
+
+@dataclass(frozen=True)
+class Payees(Sequence[Payee]):
+    """The first `size` accounts that a bank has opened for a measurement: a million of them are as easily handed to
+    another process as one."""
+
+    bank: str
+    size: int
+
+    def __len__(self) -> int:
+        return self.size
+
+    @overload
+    def __getitem__(self, number: int) -> Payee: ...
+
+    @overload
+    def __getitem__(self, number: slice) -> Sequence[Payee]: ...
+
+    def __getitem__(self, number: int | slice) -> Payee | Sequence[Payee]:
+        """The account with this number, from 0."""
+        place = range(self.size)[number]
+        if isinstance(place, range):
+            return [self[one] for one in place]
+        return Payee(FIRST_ACCOUNT + place, f"{self.bank.lower()}-{place:04}")
 
 
 class Payment(NamedTuple):
@@ -29,15 +56,15 @@ class Payment(NamedTuple):
 
 
 class Orders:
-    """Makes orders to a random payee at another bank, or with `hot_bank` all to the first account of that one; each
-    over an amount of its own: `first_amount` minor units, then one more each time. Keys begin with `label`, which no
-    other source of orders may share."""
+    """Makes orders to a random payee at another bank (at its own if there is no other), or with `hot_bank` all to the
+    first account of that one; each over an amount of its own: `first_amount` minor units, then one more each time. Keys
+    begin with `label`, which no other source of orders may share."""
 
     def __init__(
         self, payees: Mapping[str, Sequence[Payee]], *, first_amount: int, label: str, hot_bank: str = ""
     ) -> None:
         self._payees = payees
-        self._others = {bank: [other for other in payees if other != bank] for bank in payees}
+        self._others = {bank: [other for other in payees if other != bank] or [bank] for bank in payees}
         self._amount = first_amount
         self._label = label
         self._hot_bank = hot_bank
@@ -47,7 +74,7 @@ class Orders:
 
     def from_account(self, bank: str, account: int) -> order_pb2.Order:
         """The next order, paid from this account."""
-        payee_bank, payee = self._next_payee(bank)
+        payee_bank, payee = self._next_payee(bank, account)
         amount, self._amount = self._amount, self._amount + 1
         return order_pb2.Order(
             payer_bank=bank,
@@ -69,11 +96,14 @@ class Orders:
         """So many of these orders at random, or all if there are fewer."""
         return self._chance.sample(earlier, min(count, len(earlier)))
 
-    def _next_payee(self, payer_bank: str) -> tuple[str, Payee]:
+    def _next_payee(self, payer_bank: str, payer_account: int) -> tuple[str, Payee]:
         if self._hot_bank:
             return self._hot_bank, self._payees[self._hot_bank][0]
         bank = self._chance.choice(self._others[payer_bank])
-        return bank, self._chance.choice(self._payees[bank])
+        payee = self._chance.choice(self._payees[bank])
+        while bank == payer_bank and payee.account == payer_account:  # nobody pays himself
+            payee = self._chance.choice(self._payees[bank])
+        return bank, payee
 
 
 def payment(transfer_id: bytes, order: order_pb2.Order) -> Payment:

@@ -14,7 +14,6 @@ def picture(results: Results, *, title: str) -> str:
     ours = "Interbank"
     return svg(
         title,
-        "payments per second",
         [
             Panel(
                 "Orders in one call",

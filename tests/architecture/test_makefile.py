@@ -21,6 +21,7 @@ def dry_run(*words: str) -> str:
         (("demo-pkdd99",), "-m examples.pkdd99.demo"),
         (("run",), "interbank up --detach"),
         (("bench",), "-m benchmarks"),
+        (("bench-curves",), "-m benchmarks.growth"),
         (("certs",), "-m clients.launcher certificates"),
         (("migrate",), "-m clients.launcher databases"),
         (("payment_gateway",), "-m clients.launcher gateway"),

@@ -14,7 +14,7 @@ BATCHES = Panel("Orders", "orders per call", (Line("Interbank", ((1, 520.0), (10
 
 
 def drawn(*panels: Panel) -> ElementTree.Element:
-    return ElementTree.fromstring(svg("Payments", "payments per second", panels))  # noqa: S314 (our own)
+    return ElementTree.fromstring(svg("Payments", panels))  # noqa: S314 (our own)
 
 
 def words(picture: ElementTree.Element) -> list[str]:
@@ -64,7 +64,15 @@ def test_who_does_not_see_it_is_told():
     picture = drawn(BATCHES, CLIENTS)
     assert picture.findtext(f"{SVG}title") == "Payments"
     told = picture.findtext(f"{SVG}desc") or ""
-    assert "Clients: Interbank 90 at 1, 420 at 8, 560 at 64, 515 at 1,024; bare gRPC <echo> 1,636 at 1" in told
+    assert "Clients, payments per second: Interbank 90 at 1, 420 at 8, 560 at 64, 515 at 1,024;" in told
+    assert "bare gRPC <echo> 1,636 at 1" in told
+
+
+def test_a_second_row_lies_below_the_first():
+    picture = ElementTree.fromstring(svg("Payments", [BATCHES], [CLIENTS, BATCHES]))  # noqa: S314 (our own)
+    assert picture.attrib["viewBox"] == f"0 0 {2 * WIDTH} {2 * HEIGHT}"
+    places = [group.attrib["transform"] for group in picture.iter(f"{SVG}g")]
+    assert places == ["translate(0 0)", f"translate(0 {HEIGHT})", f"translate({WIDTH} {HEIGHT})"]
 
 
 def test_a_panel_without_a_point_is_left_out():

@@ -16,7 +16,7 @@ from benchmarks.goals import Goal, goals, ratios
 from benchmarks.interruptions import crash_requests
 from benchmarks.load import Load, RunFailed
 from benchmarks.open_loop import arrivals
-from benchmarks.orders import Orders, Payee, Payment, payment
+from benchmarks.orders import Orders, Payee, Payees, Payment, payment
 from benchmarks.plan import BANKS
 from tests.world import Caller, World
 
@@ -48,6 +48,20 @@ async def paid(tmp_path: Path):
 async def test_books_that_hold_what_was_acknowledged_are_right_and_counted(paid):
     assert paid.books.faults(paid.acknowledged) == []
     assert paid.books.checked == 2
+
+
+async def test_a_payment_within_one_bank_is_looked_for_there(paid):
+    world = paid.world
+    operator = await Caller(world).login("admin", "1234")
+    anna = await operator.open_account("NORTH", "anna", cents=0)
+    books = Books(world.gateway.path, {bank: running.path for bank, running in world.banks.items()})
+    alice = await Caller(world).login("alice")
+    answer = await alice.pay(("NORTH", 1001), ("NORTH", anna, "anna"), 300, "within")
+    within = payment(answer.transfer.transfer_id, answer.transfer.order)
+    assert books.faults([within]) == []
+    answer = await alice.pay(("NORTH", 1001), ("NORTH", anna, "anna"), 400, "never told")
+    faults = books.faults([])
+    assert any(fault.startswith("NORTH's payments of its own: 1 payments for 0") for fault in faults)
 
 
 async def test_a_payment_is_looked_for_once_so_a_second_run_begins_after_the_first(paid):
@@ -207,3 +221,22 @@ def test_the_orders_of_a_crash_are_as_many_as_the_plan_says_and_no_two_share_a_k
     assert {request.on_authority_of_bank for request in requests} == set(BANKS)
     assert len({order.idempotency_key for request in requests for order in request.orders}) == 4000
     assert all(order.payer_bank == one.on_authority_of_bank for one in requests for order in one.orders)
+
+
+def test_a_million_payees_are_told_by_their_number():
+    some = Payees("NORTH", 1_000_000)
+    assert (len(some), some[0], some[999_999]) == (
+        1_000_000,
+        Payee(1001, "north-0000"),
+        Payee(1_001_000, "north-999999"),
+    )
+    assert some[2:4] == [some[2], some[3]]
+    with pytest.raises(IndexError):
+        some[1_000_000]
+
+
+def test_where_there_is_one_bank_its_customers_pay_each_other_and_nobody_himself():
+    orders = Orders({"NORTH": Payees("NORTH", 3)}, first_amount=1, label="x")
+    made = [orders.from_any_account("NORTH") for _ in range(50)]
+    assert {order.payee_bank for order in made} == {"NORTH"}
+    assert all(order.payer_account != order.payee_account for order in made)
