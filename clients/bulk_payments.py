@@ -17,6 +17,9 @@ from interbank.orders import Order
 from interbank.refusals import Reason, Refused
 
 _WAIT_SECONDS = 1  # what takes longer is asked for in rounds, and keeps no room in the stream
+_SILENCE = 40.0
+"""Seconds without an answer after which a stream is given up: the gateway answers each order after _WAIT_SECONDS."""
+
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0
 
 
@@ -94,8 +97,9 @@ class Bulk:
                 payment.transfer, payment.known_before = None, False
 
     def run(self, *, seconds: float, progress: Callable[[], None]) -> None:
-        """Pay all that is new and wait until everything is final, for `seconds` at most. Raises Refused where nothing
-        can go on, such as a session that has ended; what is known by then stays known."""
+        """Pay all that is new and wait until everything is final: after `seconds` no new round is begun, and one under
+        way ends when the gateway has answered all of it, or nothing for 40 seconds. Raises Refused where nothing can go
+        on, such as a session that has ended; what is known by then stays known."""
         end = time.monotonic() + seconds
         self._send([payment for payment in self.payments if payment.state == "NOT_SENT"], progress)
         for pause in _pauses(end):
@@ -112,22 +116,31 @@ class Bulk:
         it that nothing is paid twice."""
         if not payments:
             return
-        sent_before = [payment.sent for payment in payments]
-        unanswered = dict(enumerate(payments))
-        answers = self.client.stream(_sent(payments), bank=self.bank, patient=True, wait_seconds=_WAIT_SECONDS)
-        with contextlib.closing(answers):
-            try:
+        unanswered, taken = dict(enumerate(payments)), list[Payment]()
+        answers = self.client.stream(
+            _noted(payments, taken), bank=self.bank, patient=True, wait_seconds=_WAIT_SECONDS, silence=_SILENCE
+        )
+        may_have_arrived = True
+        try:
+            with contextlib.closing(answers):
                 for number, answer in answers:
                     payment = unanswered.pop(number)
                     _take(payment, payment.order, answer)
                     progress()
-            except Unanswered:
-                return
-            except Refused as refused:
+        except Unanswered:
+            return
+        except Refused as refused:
+            may_have_arrived = False
+            for payment in unanswered.values():
+                if not payment.sent:  # else an earlier attempt may have arrived, and this says nothing of it
+                    payment.not_accepted = _not_now(refused)
+            if not refused.reason.try_again:
+                raise
+        finally:
+            if may_have_arrived:
                 for number, payment in unanswered.items():
-                    _take_back(payment, refused, sent=sent_before[number])
-                if not refused.reason.try_again:
-                    raise
+                    if number < len(taken):
+                        payment.sent, payment.not_accepted = True, None
 
     def _refresh(self, payments: Sequence[Payment]) -> None:
         """Ask for the present states; a gateway that does not answer is asked again in the next round."""
@@ -155,10 +168,11 @@ def _pauses(end: float) -> Iterator[float]:
         pause = min(_LONGEST_PAUSE, pause * 2)
 
 
-def _sent(payments: Iterable[Payment]) -> Iterator[Order]:
-    """Their orders; whichever is taken from here may arrive."""
+def _noted(payments: Iterable[Payment], taken: list[Payment]) -> Iterator[Order]:
+    """Their orders; whichever is taken from here may arrive. Nothing is changed in a payment: this runs in the thread
+    that sends, and may still do so when the end of the stream is known."""
     for payment in payments:
-        payment.sent = True
+        taken.append(payment)
         yield payment.order
 
 
@@ -176,11 +190,8 @@ def _take(payment: Payment, order: Order, answer: Transfer | NotAccepted) -> Non
         payment.transfer = answer
 
 
-def _take_back(payment: Payment, refused: Refused, *, sent: bool) -> None:
-    """Note that it was certainly not accepted this time; `sent` says whether it may have been an earlier time."""
-    payment.sent = sent
-    if not sent:
-        payment.not_accepted = NotAccepted(refused.reason.name, refused.message, refused.field, try_again=True)
+def _not_now(refused: Refused) -> NotAccepted:
+    return NotAccepted(refused.reason.name, refused.message, refused.field, try_again=True)
 
 
 def _ended_unpaid(payment: Payment) -> bool:

@@ -11,6 +11,7 @@ from certs.credentials import Credentials, peer_credentials, server_credentials
 from certs.names import bank_name
 from gateway_service.bank_port import BankPort, GrpcBankPort
 from gateway_service.gateway import Connect, Gateway
+from gateway_service.servicers.intake import require_few_orders
 from gateway_service.servicers.network import NetworkServicer
 from gateway_service.sessions import Sessions
 from interbank.refusals import Reason, Refused
@@ -57,7 +58,7 @@ class GatewayServer:
             idle_limit_days=idle_limit_days,
             members=members,
         )
-        door = Door(around.clock, around.entropy, max_bytes=_max_bytes)
+        door = Door(around.clock, around.entropy, max_bytes=_max_bytes, inspect=require_few_orders)
         self._customers = build_server([door, *inside], max_message_bytes=SUBMIT_MESSAGE_BYTES, read_ahead=False)
         self._add_customer_services()
         banks_door = Door(around.clock, around.entropy)

@@ -131,7 +131,7 @@ class Submission:
         if not doubtful:
             return answers
         keys = [(candidates[p].principal, candidates[p].order.idempotency_key) for p in doubtful]
-        found = await self._database.read(lambda connection: find_by_keys(connection, keys))
+        found = await self._find(keys)
         unknown: list[int] = []
         for position, key in zip(doubtful, keys, strict=True):
             if key in found:
@@ -140,6 +140,14 @@ class Submission:
                 unknown.append(position)
         await self._known_to_banks([candidates[p] for p in unknown], unknown, answers)
         return answers
+
+    async def _find(self, keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Transfer]:
+        """The journal's rows under these keys. What became final while they were read is read again."""
+        found = await self._database.read(lambda connection: find_by_keys(connection, keys))
+        ended = [key for key, row in found.items() if not row.final and self._pipeline.find(row.transfer_id) is None]
+        if ended:
+            found |= await self._database.read(lambda connection: find_by_keys(connection, ended))
+        return found
 
     async def _known_to_banks(
         self, candidates: Sequence[Transfer], positions: Sequence[int], answers: list[Known | Refused]

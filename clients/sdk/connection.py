@@ -1,5 +1,6 @@
 """One connection to the gateway, kept for the process. Says of a failed call whether it may have been carried out."""
 
+import threading
 import uuid
 from collections.abc import Iterator
 from typing import Protocol, TypeVar
@@ -53,6 +54,8 @@ class Streaming(Protocol[_Request, _Response]):
 
 class _Answers(Protocol[_Response]):
     def __iter__(self) -> Iterator[_Response]: ...
+
+    def __next__(self) -> _Response: ...
 
     def cancel(self) -> bool: ...
 
@@ -115,17 +118,24 @@ class Connection:
             raise self._refused(error, request_id) from error
 
     def converse(
-        self, method: Conversation[_Request, _Response], requests: Iterator[_Request], *, timeout: float
+        self,
+        method: Conversation[_Request, _Response],
+        requests: Iterator[_Request],
+        *,
+        timeout: float,
+        silence: float,
     ) -> Iterator[_Response]:
         """Send requests as fast as the gateway takes them, from a thread of their own, and give its answers as they
-        come, for `timeout` seconds at most. Raises Refused when the gateway has said so, Unanswered when it was cut
-        short, and what `requests` raised, once all that was sent before is answered."""
+        come, for `timeout` seconds at most, and waiting for none longer than `silence`. Raises Refused when the gateway
+        has said so, Unanswered when it was cut short, and what `requests` raised, once all that was sent before is
+        answered."""
         self._come_up()
         request_id = new_request_id()
         failures: list[Exception] = []
         call = method(_noting(failures, requests), timeout=timeout, metadata=self._metadata(request_id))
         try:
-            yield from call
+            while (answer := _next_within(silence, call)) is not None:
+                yield answer
         except grpc.RpcError as error:
             refused = self._refused(error, request_id)
             # What the transport refuses is about one message, and says nothing of those before it.
@@ -156,6 +166,17 @@ class Connection:
         except grpc.RpcError as error:
             if from_rpc_error(error).reason is Reason.GATEWAY_UNREACHABLE:
                 raise no_connection(self.address, str(error), cause(error)) from error
+
+
+def _next_within(seconds: float, call: _Answers[_Response]) -> _Response | None:
+    """The next answer, or None after the last. The call is given up if none comes in time."""
+    giving_up = threading.Timer(seconds, call.cancel)
+    giving_up.daemon = True
+    giving_up.start()
+    try:
+        return next(call, None)
+    finally:
+        giving_up.cancel()
 
 
 def _noting(failures: list[Exception], requests: Iterator[_Request]) -> Iterator[_Request]:

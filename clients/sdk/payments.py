@@ -49,7 +49,13 @@ class Payments:
         return list(map(wire.submission, answer.submissions))
 
     def stream(
-        self, orders: Iterable[Order], *, bank: str = "", patient: bool = False, wait_seconds: int = 10
+        self,
+        orders: Iterable[Order],
+        *,
+        bank: str = "",
+        patient: bool = False,
+        wait_seconds: int = 10,
+        silence: float = _STREAM_SECONDS,
     ) -> Generator[tuple[int, Transfer | NotAccepted], None, None]:
         """Pay any number of orders, each for itself and accepted in their order, and give what became of each, once and
         as soon as it is known, with its number among `orders` from 0. One that is not final `wait_seconds` (0 to 10)
@@ -59,12 +65,14 @@ class Payments:
                 print(number, answer)
 
         `orders` is read in another thread, in portions of up to 1,000 and no faster than the gateway takes them, which
-        has at most 2,000 unanswered: they may be more than fit into memory. What it raises is raised here, once the
-        portions before are answered. `bank` and `patient` as for `submit`.
+        has at most 2,000 unanswered: they may be more than fit into memory. A portion is sent when it is full or
+        `orders` ends, so a source must not wait for the answer to an order before it gives the next one. What it raises
+        is raised here, once the portions before are answered. `bank` and `patient` as for `submit`.
 
         Raises Refused when the gateway takes no more: orders without an answer were not accepted. Raises Unanswered
-        when the stream was cut short, or lasted an hour: they may have been accepted, or not. The same orders in a new
-        stream are safe. Leaving the loop earlier ends the stream; what was accepted goes on.
+        when the stream was cut short, lasted an hour, or brought no answer for `silence` seconds: they may have been
+        accepted, or not. The same orders in a new stream are safe. Leaving the loop earlier ends the stream; what was
+        accepted goes on. After the end the other thread may take a few more orders, and sends none of them.
         """
         requests = (
             gateway_pb2.StreamTransfersRequest(
@@ -72,7 +80,10 @@ class Payments:
             )
             for part in portions(map(wire.order_message, orders), size=_size, room=LARGEST_BATCH)
         )
-        for answer in self._connection.converse(self._stub.StreamTransfers, requests, timeout=_STREAM_SECONDS):
+        answers = self._connection.converse(
+            self._stub.StreamTransfers, requests, timeout=_STREAM_SECONDS, silence=silence
+        )
+        for answer in answers:
             for said in answer.submissions:
                 yield said.order_number, wire.submission(said.submission)
 

@@ -12,13 +12,15 @@ from gateway_service.rendering import Rendering
 from gateway_service.servicers.intake import Intake
 from gateway_service.sessions import Sessions
 from gateway_service.underway import MAX_WAIT
-from interbank.orders import MAX_ORDERS
 from interbank.refusals import Reason, Refused
 from interbank.rpc.interceptor import Context
 from protos.v1 import gateway_pb2
 
 MAX_STREAMS = 16
 """Streams that one user may have open."""
+
+LOOK_EVERY = 30.0
+"""Seconds between two looks whether the session still lives; also at every request."""
 
 Requests = AsyncIterator[gateway_pb2.StreamTransfersRequest]
 
@@ -33,28 +35,47 @@ class Streams:
         self._open: Counter[str] = Counter()
 
     async def serve(self, requests: Requests, context: Context) -> None:
-        """One stream to its end. Raises Refused for what it cannot take, once all that it took is answered."""
+        """One stream to its end. Raises Refused for what it cannot take, once all that it took is answered, and
+        OUTCOME_UNKNOWN when the session has ended though no request came to be refused."""
         session = await self._sessions.require(context)
         with self._counted(session.username):
-            orders = OpenOrders()
-            taking = asyncio.create_task(self._take(requests, orders, context))
-            taking.add_done_callback(lambda _: orders.no_more())
+            serving = asyncio.create_task(self._converse(requests, context))
             try:
-                while answers := await orders.next_answers():
-                    await context.write(self._response(answers))
-                    orders.answered(len(answers))
-                await taking
+                while not (await asyncio.wait({serving}, timeout=LOOK_EVERY))[0]:
+                    await self._require_still(context)
+                await serving
             finally:
-                orders.leave()
-                taking.cancel()
-                await asyncio.gather(taking, return_exceptions=True)
+                serving.cancel()
+                await asyncio.gather(serving, return_exceptions=True)
+
+    async def _require_still(self, context: Context) -> None:
+        """A stream that is silent, or whose answers nobody reads, ends with its session all the same."""
+        try:
+            await self._sessions.require(context)
+        except Refused as refused:
+            raise Refused(Reason.OUTCOME_UNKNOWN, "the session has ended; after a new login the same keys ask again, "
+                          "safely", hint=refused.hint) from None  # fmt: skip
+
+    async def _converse(self, requests: Requests, context: Context) -> None:
+        orders = OpenOrders()
+        taking = asyncio.create_task(self._take(requests, orders, context))
+        taking.add_done_callback(lambda _: orders.no_more())
+        try:
+            while answers := await orders.next_answers():
+                await context.write(self._response(answers))
+                orders.answered(len(answers))
+            await taking
+        finally:
+            orders.leave()
+            taking.cancel()
+            await asyncio.gather(taking, return_exceptions=True)
 
     async def _take(self, requests: Requests, orders: OpenOrders, context: Context) -> None:
         """Take one request after the other, each when there is room for its orders."""
         terms: _Terms | None = None
         async for request in requests:
             terms = _Terms.of_first(request) if terms is None else terms.of_later(request)
-            await orders.room_for(min(MAX_ORDERS, len(request.orders)))  # more are refused, and never have room
+            await orders.room_for(len(request.orders))
             became = await self._intake.take(
                 context, request.orders, on_authority_of_bank=terms.on_authority_of_bank, patient=terms.patient
             )

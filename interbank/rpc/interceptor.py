@@ -1,5 +1,6 @@
 """The one door through which every call enters a server: request id, who calls, size, deadline, errors, log line."""
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, TypeAlias
@@ -22,6 +23,10 @@ Handler = Any
 Admit = Callable[[Context, str], None]
 """Looks at who calls which method ("/package.Service/Method") and raises Refused if he may not."""
 
+Inspect = Callable[[Any], None]
+"""Looks at a message as soon as it is read and raises Refused for one that nobody shall keep: what a caller sends in
+one megabyte can take eighty in memory."""
+
 _HEALTH = "/grpc.health.v1."
 _QUIET = ("/interbank.v1.BankService/Post", _HEALTH)
 """Methods whose log lines are written elsewhere (one per instruction) or tell nothing."""
@@ -29,6 +34,10 @@ _QUIET = ("/interbank.v1.BankService/Post", _HEALTH)
 
 def admit_all(_context: Context, _method: str) -> None:
     """For servers whose callers are told apart by their session."""
+
+
+def keep_all(_message: Any) -> None:
+    """For servers whose callers are trusted with their memory."""
 
 
 class Door(grpc.aio.ServerInterceptor):
@@ -43,11 +52,13 @@ class Door(grpc.aio.ServerInterceptor):
         *,
         admit: Admit = admit_all,
         max_bytes: Callable[[str], int] | None = None,
+        inspect: Inspect = keep_all,
     ) -> None:
         self._clock = clock
         self._entropy = entropy
         self._admit = admit
         self._max_bytes = max_bytes
+        self._inspect = inspect
         self._wrapped: dict[str, Handler | None] = {}
 
     async def intercept_service(
@@ -88,15 +99,27 @@ class Door(grpc.aio.ServerInterceptor):
     def _limited(self, method: str, parse: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
         limit = self._max_bytes(method) if self._max_bytes else None
 
-        def parse_or_note(raw: bytes) -> Any:
+        def inspected(raw: bytes) -> Any:
             if limit is not None and len(raw) > limit:
-                return _TooLarge(limit)
+                raise Refused(
+                    Reason.REQUEST_TOO_LARGE,
+                    f"the request has more than {limit} bytes",
+                    hint="send fewer items at once",
+                )
             try:
-                return parse(raw)
+                message = parse(raw)
             except DecodeError:
-                return _NoMessage()
+                raise Refused(Reason.REQUEST_MALFORMED) from None
+            self._inspect(message)
+            return message
 
-        return parse_or_note
+        def message_or_refusal(raw: bytes) -> Any:
+            try:
+                return inspected(raw)
+            except Refused as refused:
+                return refused.with_traceback(None)  # whose frames hold the message
+
+        return message_or_refusal
 
     def _answering(self, method: str, behaviour: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
         async def answer(request: Any, context: Context) -> Any:
@@ -106,6 +129,9 @@ class Door(grpc.aio.ServerInterceptor):
                 response = await behaviour(request, context)
             except Exception as error:
                 return await call.refuse(error)
+            except asyncio.CancelledError:
+                call.done("CANCELLED")
+                raise
             call.done("OK")
             return response
 
@@ -120,33 +146,21 @@ class Door(grpc.aio.ServerInterceptor):
                     yield response
             except Exception as error:
                 await call.refuse(error)
+            except asyncio.CancelledError:
+                call.done("CANCELLED")
+                raise
             call.done("OK")
 
         return stream
 
 
-class _NoMessage:
-    pass
-
-
-class _TooLarge:
-    def __init__(self, limit: int) -> None:
-        self.limit = limit
-
-
 def _require_message(request: Any) -> None:
-    if isinstance(request, _NoMessage):
-        raise Refused(Reason.REQUEST_MALFORMED)
-    if isinstance(request, _TooLarge):
-        raise Refused(
-            Reason.REQUEST_TOO_LARGE,
-            f"the request has more than {request.limit} bytes",
-            hint="send fewer items at once",
-        )
+    if isinstance(request, Refused):
+        raise request
 
 
 def _within_limit(behaviour: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
-    """A handler of a stream of requests that refuses the first one that is too large."""
+    """A handler of a stream of requests that ends at the first one that is refused where it is read."""
 
     async def small_ones(requests: AsyncIterator[Any]) -> AsyncIterator[Any]:
         async for request in requests:

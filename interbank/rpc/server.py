@@ -36,6 +36,8 @@ def build_server(
             ("grpc.server_handshake_timeout_ms", 10_000),
             ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
             ("grpc.keepalive_permit_without_calls", 1),
+            ("grpc.keepalive_time_ms", 60_000),  # else who has vanished keeps his calls for hours
+            ("grpc.keepalive_timeout_ms", 20_000),
         ],
     )
 

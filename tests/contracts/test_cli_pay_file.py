@@ -242,3 +242,24 @@ async def test_an_empty_file_is_malformed_and_one_without_lines_pays_nothing(pai
     assert (empty.code, bare.code) == (2, 0)
     assert "the file is empty" in empty.err
     assert "Nothing to pay" in bare.err
+
+
+async def test_what_may_have_been_paid_is_not_called_not_accepted(network: World, pair: Pair) -> None:
+    """First the bank was away, and the gateway said so; then the order was paid, and the answer lost."""
+    file = file_of(pair, "1.00,a")
+    the_wire(network).cut("SOUTH")
+    async with Line(pair.line.gateway).open() as line:
+        command = CommandLine(network, pair.line.profile, gateway=line.address)
+        paying = command.begin("pay-file", file, "-o", "json", "--wait", "3s")
+        not_now = f"not accepted PAYEE_BANK_UNAVAILABLE  user:{pair.alice.username} "
+        await network.until(lambda: not_now in network.log.getvalue())
+        held = the_wire(network).hold_reply(InstructionKind.CREDIT)
+        the_wire(network).mend("SOUTH")
+        await held.arrived.wait()
+        line.cut()
+        held.release()
+    ending = await paying
+    await network.quiet()
+    assert ending.code == 6
+    assert results_of(pair)[0]["state"] == "SENT"
+    assert await pair.balances() == (99_00, 1_00)

@@ -1,11 +1,17 @@
 """What the SDK makes of a stream of orders: each answer under its order's number, and an honest word when it ends."""
 
 import asyncio
+import logging
+import re
 import threading
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import pytest
 
+from clients import bulk_payments
+from clients.bulk_payments import Bulk, Payment
+from clients.payment_files import PaymentLine
 from clients.sdk import Client, Unanswered
 from clients.sdk.records import NotAccepted, Transfer
 from interbank.instructions import InstructionKind
@@ -13,7 +19,9 @@ from interbank.orders import Order
 from interbank.refusals import Reason
 from tests.command_line import Line, Pair, the_wire
 from tests.refusing import refused
+from tests.streams import streaming
 from tests.world import World
+from tests.world import an_order as order_message
 
 Answers = list[tuple[int, Transfer | NotAccepted]]
 SOON = 20.0
@@ -161,3 +169,45 @@ async def test_leaving_the_loop_ends_the_stream_and_not_what_was_accepted(networ
     await network.until(lambda: not streams._open)
     await network.quiet()
     assert await pair.balances() == (99_95, 5)
+
+
+async def test_a_gateway_that_falls_silent_is_not_waited_for_without_end(
+    network: World, pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bulk_payments, "_SILENCE", 0.2)
+    held = the_wire(network).hold_reply(InstructionKind.DEBIT)
+    monkeypatch.setattr(bulk_payments, "_WAIT_SECONDS", 10)
+    payment = Payment(PaymentLine(1, an_order(pair, "silence")))
+
+    def pay() -> None:
+        with client(network, pair.alice.token) as sdk:
+            Bulk([payment], sdk.payments).run(seconds=0, progress=lambda: None)
+
+    await asyncio.to_thread(pay)
+    assert payment.state == "SENT"
+    held.release()
+
+
+async def test_accepted_orders_of_a_stream_that_breaks_off_have_their_line_in_the_log(
+    network: World, pair: Pair, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    alice, bob = pair.alice, pair.bob
+    journal, reached, go_on = network.gateway.server.gateway.pipeline, asyncio.Event(), asyncio.Event()
+    real = journal.accept
+
+    async def slow(transfers: Any) -> Any:
+        reached.set()
+        await go_on.wait()
+        return await real(transfers)
+
+    monkeypatch.setattr(journal, "accept", slow)
+    async with streaming(alice) as stream:
+        await stream.send([order_message(alice.at("NORTH"), bob.named_at("SOUTH"), 1, "broken off")])
+        await reached.wait()
+    await network.until(lambda: re.search("StreamTransfers .*CANCELLED", caplog.text))
+    go_on.set()
+    await network.until(lambda: alice.by_key("broken off"))
+    (found,) = await alice.by_key("broken off")
+    line = f"Submit        {found.transfer_id.hex()[:8]}"
+    await network.until(lambda: line in network.log.getvalue())

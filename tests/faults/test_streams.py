@@ -1,7 +1,9 @@
 """A stream of orders, hurt: whatever ends it, and whoever is slow, each order is paid once and nobody else waits."""
 
 import asyncio
+import os
 from dataclasses import dataclass
+from pathlib import Path
 
 import grpc
 import pytest
@@ -10,7 +12,8 @@ from certs.credentials import customer_credentials
 from gateway_service.open_orders import MAX_OPEN, OpenOrders
 from interbank.instructions import InstructionKind
 from interbank.refusals import Reason, Refused
-from protos.v1 import order_pb2
+from interbank.rpc import interceptor
+from protos.v1 import gateway_pb2, order_pb2
 from tests import books
 from tests.refusing import refused
 from tests.streams import Stream, stream_of, streaming
@@ -249,3 +252,39 @@ async def test_a_gateway_that_ends_in_the_middle_of_a_stream(
     await world.quiet()
     assert await bob.balance("SOUTH") == 3000
     books.check(world.home)
+
+
+# --- what a caller may keep of the gateway
+
+
+async def test_a_request_with_too_many_orders_is_not_kept_until_it_is_refused(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judged, real = [], interceptor._require_message
+
+    def require_message(request: object) -> None:
+        judged.append(request)
+        real(request)
+
+    monkeypatch.setattr(interceptor, "_require_message", require_message)
+    alice, bob = await two_customers(world)
+    wrong = [an_order(alice.at("NORTH"), bob.named_at("SOUTH"), 0, f"wrong-{n}") for n in range(1000)]
+    full = gateway_pb2.StreamTransfersRequest(orders=wrong).SerializeToString()
+    many = b"\x0a\x00" * 520_000  # 520,000 empty orders in one megabyte, eighty when they are read
+    before = resident_mb()
+    async with narrow_channel(world) as channel:
+        method = channel.stream_stream("/interbank.v1.PaymentService/StreamTransfers")
+        calls = [method(metadata=(("authorization", f"Bearer {alice.token}"),)) for _ in range(6)]
+        for call in calls:
+            for raw in (full, full, many):
+                await call.write(raw)
+        await world.until(lambda: sum(isinstance(request, Refused) for request in judged) == 6)
+        judged.clear()
+        grown = resident_mb() - before
+        for call in calls:
+            call.cancel()
+    assert grown < 200
+
+
+def resident_mb() -> float:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6

@@ -10,7 +10,7 @@ from gateway_service.servicers import streaming as served
 from interbank.refusals import Reason
 from protos.v1 import gateway_pb2, order_pb2
 from tests.refusing import refused
-from tests.streams import Answers, stream_of, streaming
+from tests.streams import Answers, Stream, stream_of, streaming
 from tests.world import Caller, World, an_order
 
 COMPLETED = order_pb2.TRANSFER_STATE_COMPLETED
@@ -230,14 +230,14 @@ async def test_a_session_that_ends_under_a_stream_ends_it_with_that_reason(world
 
 
 @contextlib.asynccontextmanager
-async def many_streams(callers: Sequence[Caller]) -> AsyncIterator[None]:
+async def many_streams(callers: Sequence[Caller]) -> AsyncIterator[list[Stream]]:
     """Open and served."""
     async with contextlib.AsyncExitStack() as stack:
-        for n, caller in enumerate(callers):
-            stream = await stack.enter_async_context(streaming(caller))
+        streams = [await stack.enter_async_context(streaming(caller)) for caller in callers]
+        for n, stream in enumerate(streams):
             await stream.send([an_order(("WEST", 1), ("WEST", 1, "nobody"), 1, f"open-{n}")])
             assert len(await stream.read()) == 1
-        yield
+        yield streams
 
 
 async def test_a_user_has_so_many_streams_and_takes_none_of_anothers(
@@ -253,3 +253,36 @@ async def test_a_user_has_so_many_streams_and_takes_none_of_anothers(
     streams = world.gateway.server.gateway.payments._streams
     await world.until(lambda: not streams._open)
     assert await stream_of(alice) == []
+
+
+async def test_streams_of_a_session_that_has_ended_take_no_room(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(served, "MAX_STREAMS", 3)
+    monkeypatch.setattr(served, "LOOK_EVERY", 0.05)
+    alice, bob = await two_customers(world)
+    async with many_streams([alice] * 3) as silent:
+        await alice.call("SessionService", "Logout", gateway_pb2.LogoutRequest())
+        with refused(Reason.OUTCOME_UNKNOWN):
+            await silent[0].read()
+        await alice.login(alice.username, bank="NORTH")
+        streams = world.gateway.server.gateway.payments._streams
+        await world.until(lambda: not streams._open)
+        assert len(await stream_of(alice, orders_of(alice, bob, 1, "again"))) == 1
+
+
+async def test_a_stream_outlives_many_looks_at_its_session(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks, real = [], served.Streams._require_still
+
+    async def require_still(*arguments: Any) -> None:
+        looks.append(await real(*arguments))
+
+    monkeypatch.setattr(served, "LOOK_EVERY", 0.01)
+    monkeypatch.setattr(served.Streams, "_require_still", require_still)
+    alice, bob = await two_customers(world)
+    async with streaming(alice) as stream:
+        for number in range(2):
+            await world.until(lambda: len(looks) >= 5)
+            looks.clear()
+            await stream.send(orders_of(alice, bob, 1, f"look-{number}"))
+            assert len(await stream.read()) == 1
+        await stream.call.done_writing()
+        assert await stream.rest() == []
