@@ -33,10 +33,10 @@ class BankServer:
         self._settings = settings
         self._identity = identity
         self._around = around
-        self._bank, servicer = assemble(settings, around)
+        self._bank, self._servicer = assemble(settings, around)
         door = Door(around.clock, around.entropy, admit=_gateway_only)
         self._server = build_server([door, *inside], max_message_bytes=BANK_MESSAGE_BYTES)
-        bank_pb2_grpc.add_BankServiceServicer_to_server(servicer, self._server)
+        bank_pb2_grpc.add_BankServiceServicer_to_server(self._servicer, self._server)
         self._health = Health(self._server)
         self._joining: asyncio.Task[None] | None = None
 
@@ -58,6 +58,7 @@ class BankServer:
         if self._joining is not None:
             self._joining.cancel()
             await asyncio.gather(self._joining, return_exceptions=True)
+        self._servicer.conversations.end()
         await stop(self._server, self._health)
 
     async def _keep_joined(self, gateway: str, address: str) -> None:

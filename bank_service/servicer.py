@@ -1,5 +1,7 @@
 """Messages in, operations called, messages out. No decisions."""
 
+from collections.abc import AsyncIterator
+
 from bank_service import queries
 from bank_service.account_acts import AccountActs, NewAccount
 from bank_service.credentials import Credentials
@@ -12,6 +14,7 @@ from interbank.instruction_log import InstructionLog
 from interbank.orders import MAX_ORDERS, check_password
 from interbank.passwords import Passwords
 from interbank.refusals import Reason, Refused
+from interbank.rpc.conversations import Conversations
 from interbank.rpc.interceptor import Context
 from interbank.rpc.translate import (
     head_from,
@@ -53,6 +56,8 @@ class BankServicer(bank_pb2_grpc.BankServiceServicer):
         self._database = database
         self._clock = clock
         self._log = log
+        self.conversations = Conversations()
+        """The calls of Post."""
 
     async def Describe(self, request: bank_pb2.DescribeRequest, context: Context) -> bank_pb2.DescribeResponse:
         """See bank.proto."""
@@ -77,8 +82,14 @@ class BankServicer(bank_pb2_grpc.BankServiceServicer):
         session_id, head = await self._bank.open_session(request.epoch, request.instance, known)
         return bank_pb2.OpenSessionResponse(session_id=session_id, head=head_message(head))
 
-    async def Post(self, request: bank_pb2.PostRequest, context: Context) -> bank_pb2.PostResponse:
+    async def Post(  # type: ignore[override]  # a coroutine that writes: see Door
+        self, request_iterator: AsyncIterator[bank_pb2.PostRequest], context: Context
+    ) -> None:
         """See bank.proto."""
+        async for request in self.conversations.requests(request_iterator):
+            await context.write(await self._post(request))
+
+    async def _post(self, request: bank_pb2.PostRequest) -> bank_pb2.PostResponse:
         begun = self._clock.monotonic()
         _require_items(len(request.instructions), "instructions")
         instructions = [instruction_from(message) for message in request.instructions]

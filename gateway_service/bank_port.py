@@ -1,7 +1,8 @@
 """What the gateway can ask of a bank, and how: over gRPC with mutual TLS. A simulation brings its own BankPort."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+import contextlib
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
@@ -106,6 +107,8 @@ class GrpcBankPort:
         self._bank = bank
         self._channel = channel
         self._stub = bank_pb2_grpc.BankServiceStub(channel)
+        self._open_calls: list[Any] = []
+        """Calls of Post that wait for their next batch."""
 
     @property
     def reachable(self) -> bool:
@@ -138,7 +141,7 @@ class GrpcBankPort:
         for instruction in instructions:
             write_instruction(instruction, request.instructions.add())
         deadline = DEADLINE + PER_ITEM * len(instructions)
-        answer: bank_pb2.PostResponse = await self.call("Post", request, deadline=deadline)
+        answer = await self._converse(request, deadline)
         outcomes = [outcome_from(message) for message in answer.outcomes]
         if [outcome.transfer_id for outcome in outcomes] != [i.transfer_id for i in instructions]:
             raise Unknown("the answer does not fit the question")
@@ -163,21 +166,53 @@ class GrpcBankPort:
     async def call(self, method: str, request: Any, *, deadline: float = DEADLINE) -> Any:
         """See BankPort."""
         rpc: Callable[..., Awaitable[Any]] = getattr(self._stub, method)
+        with _explaining():
+            return await rpc(request, timeout=deadline, metadata=_metadata())
+
+    async def _converse(self, request: bank_pb2.PostRequest, deadline: float) -> bank_pb2.PostResponse:
+        """Send a batch over a call that is open, or a new one, and take in its answer. A call that did not answer is
+        used no more: what it still brings would be taken for the answer to another batch."""
+        call = self._open_calls.pop() if self._open_calls else self._stub.Post(metadata=_metadata())
+        answer: Any = grpc.aio.EOF
         try:
-            return await rpc(request, timeout=deadline, metadata=((REQUEST_ID_KEY, request_id.get()),))
-        except grpc.aio.AioRpcError as error:
-            raise _explained(error) from None
-        except grpc.aio.UsageError:
-            raise Unknown("the connection was closed") from None  # by us, before the call
-        except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if task is not None and task.cancelling():
-                raise
-            raise Unknown("the connection was closed") from None  # by us, because the bank has moved
+            with _explaining():
+                async with asyncio.timeout(deadline):
+                    await call.write(request)
+                    answer = await call.read()
+        finally:
+            if answer is grpc.aio.EOF:
+                call.cancel()
+            else:
+                self._open_calls.append(call)
+        if not isinstance(answer, bank_pb2.PostResponse):
+            raise Unknown("the bank has ended the call")
+        return answer
 
     async def close(self) -> None:
         """See BankPort."""
         await self._channel.close()
+
+
+def _metadata() -> tuple[tuple[str, str], ...]:
+    return ((REQUEST_ID_KEY, request_id.get()),)
+
+
+@contextlib.contextmanager
+def _explaining() -> Iterator[None]:
+    """What goes wrong with a call, as Unknown or Refused."""
+    try:
+        yield
+    except grpc.aio.AioRpcError as error:
+        raise _explained(error) from None
+    except TimeoutError:
+        raise Unknown("no answer in time") from None
+    except (grpc.aio.UsageError, asyncio.InvalidStateError):
+        raise Unknown("the connection was closed") from None  # by us, before the call, or by the bank between two
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise
+        raise Unknown("the connection was closed") from None  # by us, because the bank has moved
 
 
 _NO_ANSWER = {Reason.GATEWAY_UNREACHABLE, Reason.GATEWAY_OVERLOADED, Reason.INTERNAL}

@@ -2,7 +2,7 @@
 
 import asyncio
 import functools
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
 import grpc
@@ -140,20 +140,52 @@ class PointedCalls(grpc.aio.ServerInterceptor):
     ) -> Any:
         """Called by gRPC, once per method (see interbank.rpc.interceptor.Door)."""
         handler: Any = await continuation(details)
-        if handler is None or handler.unary_unary is None:
+        if handler is None:
+            return None
+        method, parse, render = (
+            details.method.rpartition("/")[2],
+            handler.request_deserializer,
+            handler.response_serializer,
+        )
+        if method == "Post":
+            return grpc.stream_stream_rpc_method_handler(self._posting(handler.stream_stream), parse, render)
+        if handler.unary_unary is None:
             return handler
-        method = details.method.rpartition("/")[2]
 
         async def answer(request: Any, context: Any) -> Any:
-            what = method
-            if isinstance(request, bank_pb2.PostRequest):
-                what = _kinds(InstructionKind(instruction.kind) for instruction in request.instructions)
-            self._points.passes(f"taking {what}")
+            self._points.passes(f"taking {method}")
             response = await handler.unary_unary(request, context)
-            self._points.passes(f"before answering {what}")
+            self._points.passes(f"before answering {method}")
             return response
 
-        return grpc.unary_unary_rpc_method_handler(answer, handler.request_deserializer, handler.response_serializer)
+        return grpc.unary_unary_rpc_method_handler(answer, parse, render)
+
+    def _posting(self, behaviour: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+        async def post(requests: AsyncIterator[bank_pb2.PostRequest], context: Any) -> None:
+            answering = _PointedAnswers(self._points, context)
+
+            async def taken() -> AsyncIterator[bank_pb2.PostRequest]:
+                async for request in requests:
+                    answering.what = _kinds(InstructionKind(instruction.kind) for instruction in request.instructions)
+                    self._points.passes(f"taking {answering.what}")
+                    yield request
+
+            await behaviour(taken(), answering)
+
+        return post
+
+
+class _PointedAnswers:
+    """The context of a call of Post, with a point before each answer."""
+
+    def __init__(self, points: Points, context: Any) -> None:
+        self._points = points
+        self._context = context
+        self.what = ""
+
+    async def write(self, response: bank_pb2.PostResponse) -> None:
+        self._points.passes(f"before answering {self.what}")
+        await self._context.write(response)
 
 
 def _kinds(kinds: Any) -> str:

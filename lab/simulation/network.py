@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +21,9 @@ _CODES = {code.value[0]: code for code in grpc.StatusCode}
 CUSTOMER = "customer"
 LOCAL = 0.0005
 """Seconds that a message takes in fine weather."""
+
+_CONVERSATION = 3600.0
+"""Seconds that a call may last in which its caller watches the time of each answer himself."""
 
 
 @dataclass
@@ -156,8 +159,9 @@ class Network:
         handler = served.methods[path]
         identity = metadata.get(REQUEST_ID_KEY) or "-"
         request_id.set(identity)
+        context = Context(source, metadata)
         try:
-            response = await handler.unary_unary(handler.request_deserializer(payload), Context(source, metadata))
+            response = await _served(handler, handler.request_deserializer(payload), context)
         except Refused as refused:
             return _refusal(to_status(refused, identity))
         except Exception as error:
@@ -170,6 +174,19 @@ class Network:
         if self._chance.random() < self.weather.slow:
             return self._chance.uniform(0, self.weather.longest)
         return self._chance.uniform(LOCAL / 2, LOCAL * 4)
+
+
+async def _served(handler: Any, request: Any, context: "Context") -> Any:
+    """The answer of a handler that answers one request, or each of a stream."""
+    if handler.unary_unary:
+        return await handler.unary_unary(request, context)
+
+    async def requests() -> AsyncIterator[Any]:
+        yield request
+
+    await handler.stream_stream(requests(), context)
+    (answer,) = context.written
+    return answer
 
 
 def _tell(reply: "asyncio.Future[bytes]", result: bytes | AioRpcError) -> None:
@@ -201,6 +218,12 @@ class Context:
 
     source: str
     metadata: dict[str, str]
+    written: list[Any] = field(default_factory=list)
+    """What a handler of a stream has answered."""
+
+    async def write(self, message: Any) -> None:
+        """See grpc.ServicerContext."""
+        self.written.append(message)
 
     def invocation_metadata(self) -> Sequence[tuple[str, str]]:
         """See grpc.ServicerContext."""
@@ -217,6 +240,26 @@ class Context:
     def time_remaining(self) -> float | None:
         """See grpc.ServicerContext."""
         return None
+
+
+class Conversation:
+    """A call in which each request is answered before the next is sent: every one of them meets the weather as a call
+    of its own would."""
+
+    def __init__(self, ask: Callable[[Any], Awaitable[Any]]) -> None:
+        self._ask = ask
+        self._request: Any = None
+
+    async def write(self, request: Any) -> None:
+        """See grpc.aio.StreamStreamCall."""
+        self._request = request
+
+    async def read(self) -> Any:
+        """See grpc.aio.StreamStreamCall."""
+        return await self._ask(self._request)
+
+    def cancel(self) -> None:
+        """See grpc.aio.StreamStreamCall."""
 
 
 class Channel:
@@ -245,8 +288,22 @@ class Channel:
     def stream_unary(self, *_: Any, **__: Any) -> None:
         """No stream is simulated."""
 
-    def stream_stream(self, *_: Any, **__: Any) -> None:
-        """No stream is simulated."""
+    def stream_stream(
+        self, path: str, request_serializer: Any, response_deserializer: Any, **_: Any
+    ) -> Callable[..., "Conversation"]:
+        """Called by the generated stubs."""
+
+        def begin(*, metadata: Any = (), **_: Any) -> Conversation:
+            async def ask(request: Any) -> Any:
+                payload = request_serializer(request)
+                answer = await self._network.call(
+                    self._source, self._target, path, payload, _CONVERSATION, dict(metadata)
+                )
+                return response_deserializer(answer)
+
+            return Conversation(ask)
+
+        return begin
 
     def get_state(self) -> grpc.ChannelConnectivity:
         """See grpc.aio.Channel."""

@@ -109,6 +109,10 @@ def message_class(descriptor: Any) -> Any:
     return next(getattr(module, descriptor.name) for module in modules if hasattr(module, descriptor.name))
 
 
+REFUSED_BEFORE_IT_WAS_SENT = 'Internal error from Core Failed "execute_batch"'
+"""What grpc.aio makes of a stream that its server ended before the client had sent its message."""
+
+
 async def breaks(stub: Any, method: MethodDescriptor, request: Any, token: str = "") -> str:
     """Empty if the request is answered, or refused with a reason that its sender can read; else what went wrong."""
     metadata = (("authorization", f"Bearer {token}"),) if token else ()
@@ -120,6 +124,8 @@ async def breaks(stub: Any, method: MethodDescriptor, request: Any, token: str =
     try:
         await (call.read() if method.server_streaming else call)
     except grpc.aio.AioRpcError as error:
+        if (error.details() or "").startswith(REFUSED_BEFORE_IT_WAS_SENT):
+            return await breaks(stub, method, request, token)
         if len(error.details() or "") > 1000:
             return f"too long an answer: {error.details()[:60]}"
         try:
