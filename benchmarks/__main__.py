@@ -13,10 +13,10 @@ from typing import Any
 from rich.console import Console
 
 from benchmarks.disk import filesystem
+from benchmarks.failures import RunFailed
 from benchmarks.figures import Results
 from benchmarks.goals import ratios
 from benchmarks.guard import compare
-from benchmarks.load import RunFailed
 from benchmarks.picture import picture
 from benchmarks.plan import FULL, QUICK, Plan
 from benchmarks.report import document, goal_table, guard_table, plain, remarks, table

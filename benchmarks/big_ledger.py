@@ -12,7 +12,7 @@ from bank_service.books import CASH
 from bank_service.ledger import post
 from bank_service.settings import BankSettings
 from bank_service.storage import load_batch, load_book, store
-from benchmarks.load import RunFailed
+from benchmarks.failures import RunFailed
 from benchmarks.orders import Payee
 from benchmarks.plan import CURRENCY
 from interbank.clock import SystemClock

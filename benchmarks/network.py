@@ -5,10 +5,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.failures import RunFailed
 from benchmarks.plan import BANKS, CURRENCY
 from certs.credentials import read_authority
 from clients.launcher.home import Home
-from clients.launcher.liveness import read_report
+from clients.launcher.liveness import is_alive, read_report
 from clients.launcher.network import Network
 from clients.launcher.processes import stop_all
 from clients.launcher.services import services_of
@@ -37,9 +38,13 @@ class Running:
 
     @property
     def pids(self) -> dict[str, int]:
-        """The processes by name, the gateway first."""
-        reports = [(service.name, read_report(service.place)) for service in services_of(self.home, self.network)]
-        return {name: report.pid for name, report in reports if report is not None}
+        """The processes by name, the gateway first. Raises RunFailed unless all of them run."""
+        places = {service.name: service.place for service in services_of(self.home, self.network)}
+        reports = {name: read_report(place) for name, place in places.items() if is_alive(place)}
+        found = {name: report.pid for name, report in reports.items() if report is not None}
+        if missing := places.keys() - found.keys():
+            raise RunFailed(f"not running: {', '.join(sorted(missing))}")
+        return found
 
     @property
     def bank_files(self) -> dict[str, Path]:

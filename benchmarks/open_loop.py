@@ -13,7 +13,7 @@ from benchmarks.plan import CLIENTS
 from protos.v1 import gateway_pb2, gateway_pb2_grpc
 
 
-def pay_at_rate(load: Load, per_second: float, logins_per_second: float = 0.0) -> Measured:
+def pay_at_rate(load: Load, per_second: float, logins_per_second: float) -> Measured:
     """Customers pay with Transfer at so many payments per second, at random moments (a Poisson process, the same one
     every time), while others log in at a steady rate. Raises RunFailed."""
     moments = arrivals(per_second, load.seconds)
@@ -28,10 +28,11 @@ def pay_at_rate(load: Load, per_second: float, logins_per_second: float = 0.0) -
             stub = gateway_pb2_grpc.PaymentServiceStub(channel)
 
             async def one(due: float) -> None:
-                request = gateway_pb2.TransferRequest(order=orders.from_account(payer.bank, payer.account))
+                order = orders.from_account(payer.bank, payer.account)
+                request = gateway_pb2.TransferRequest(order=order)
                 answer = await stub.Transfer(request, timeout=ANSWER_WITHIN, metadata=metadata)
                 tally.latencies.append(time.perf_counter() - due)
-                tally.take(answer.transfer)
+                tally.take(order, answer.transfer)
 
             under_way = []
             for moment in share:

@@ -92,10 +92,6 @@ class Orders:
         """The next order, paid from a random account of this bank."""
         return self.from_account(bank, self._chance.choice(self._payees[bank]).account)
 
-    def some(self, earlier: Sequence[order_pb2.Order], count: int) -> list[order_pb2.Order]:
-        """So many of these orders at random, or all if there are fewer."""
-        return self._chance.sample(earlier, min(count, len(earlier)))
-
     def _next_payee(self, payer_bank: str, payer_account: int) -> tuple[str, Payee]:
         if self._hot_bank:
             return self._hot_bank, self._payees[self._hot_bank][0]
@@ -104,6 +100,26 @@ class Orders:
         while bank == payer_bank and payee.account == payer_account:  # nobody pays himself
             payee = self._chance.choice(self._payees[bank])
         return bank, payee
+
+
+class Earlier:
+    """Orders that were paid and may be sent a second time: the newest `kept` of those that were not yet."""
+
+    def __init__(self, kept: int, label: str) -> None:
+        self._orders: list[order_pb2.Order] = []
+        self._kept = kept
+        self._chance = random.Random(label)  # noqa: S311 (the same choice every time)
+
+    def add(self, orders: Sequence[order_pb2.Order]) -> None:
+        """Know of orders that were paid."""
+        self._orders = [*self._orders, *orders][-self._kept :]
+
+    def take(self, count: int) -> list[order_pb2.Order]:
+        """So many of them at random, which are not given out again."""
+        taken = set(self._chance.sample(range(len(self._orders)), count))
+        old = [order for place, order in enumerate(self._orders) if place in taken]
+        self._orders = [order for place, order in enumerate(self._orders) if place not in taken]
+        return old
 
 
 def payment(transfer_id: bytes, order: order_pb2.Order) -> Payment:

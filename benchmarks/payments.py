@@ -7,8 +7,9 @@ from benchmarks.books import Books
 from benchmarks.closed_loop import pay_in_batches, pay_one_by_one
 from benchmarks.connections import apart
 from benchmarks.customers import Customers
+from benchmarks.failures import RunFailed
 from benchmarks.figures import Run, percentile
-from benchmarks.load import Load, Measured, RunFailed
+from benchmarks.load import Load, Measured
 from benchmarks.network import Running
 from benchmarks.open_loop import pay_at_rate
 from benchmarks.orders import Payment
@@ -38,14 +39,13 @@ class Payments:
         name: str,
         seconds: float,
         batch: int = BATCH,
-        in_flight: int = BATCHES_IN_FLIGHT,
         *,
         hot_bank: str = "",
         again: int = 0,
     ) -> Run:
         """The operator with SubmitTransfers; see `pay_in_batches`."""
         load = self.load(seconds)
-        return self._run(name, apart(pay_in_batches, load, batch, in_flight, hot_bank=hot_bank, again=again))
+        return self._run(name, apart(pay_in_batches, load, batch, BATCHES_IN_FLIGHT, hot_bank=hot_bank, again=again))
 
     def at_rate(self, name: str, seconds: float, per_second: float, logins_per_second: float = 0.0) -> Run:
         """Customers with Transfer, whenever one comes; see `pay_at_rate`."""
@@ -68,7 +68,7 @@ class Payments:
         self._next_amount = max(self._next_amount, *(payment.minor_units + 1 for payment in acknowledged))
 
     def _run(self, name: str, measured: Measured) -> Run:
-        self.check(name, measured.payments)
+        self.check(name, measured.acknowledged)
         p50, p99, p999 = (percentile(measured.latencies, percent) * 1000 for percent in (50, 99, 99.9))
         elsewhere = measured.elsewhere * 100
         run = Run(len(measured.payments), measured.per_second, p50, p99, p999, measured.cpu_us, elsewhere)

@@ -6,8 +6,8 @@ import time
 from pathlib import Path
 
 from benchmarks import workloads as w
+from benchmarks.failures import RunFailed
 from benchmarks.figures import Figure, percentile
-from benchmarks.load import RunFailed
 from benchmarks.payments import Payments
 from clients.sdk import Client
 

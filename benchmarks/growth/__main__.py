@@ -11,11 +11,11 @@ from pathlib import Path
 from rich.console import Console
 
 from benchmarks.disk import filesystem
+from benchmarks.failures import RunFailed
 from benchmarks.growth.axes import AXES
 from benchmarks.growth.points import Point
 from benchmarks.growth.report import document, picture, table
 from benchmarks.growth.sizes import FULL, SMALL, Sizes
-from benchmarks.load import RunFailed
 from benchmarks.payments import Say
 from interbank.refusals import Refused
 from lab.machine import commit, describe_machine, supported

@@ -1,23 +1,39 @@
 """What a figure of `make bench` rests on: right medians, and books that are looked at."""
 
+import asyncio
 import itertools
+import json
+import os
+import random
 import sqlite3
+from collections import Counter
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from audit.report import FileReport, Report
 from benchmarks import workloads as w
+from benchmarks.audits import audited, records_of
 from benchmarks.books import Books
-from benchmarks.closed_loop import _require_same
+from benchmarks.closed_loop import pay_in_batches
+from benchmarks.connections import apart
+from benchmarks.crashes import crash_requests, faults_of_recovery, states_after
 from benchmarks.customers import Customers
+from benchmarks.failures import RunFailed
 from benchmarks.figures import Figure, Results, Run, percentile
 from benchmarks.goals import Goal, goals, ratios
-from benchmarks.interruptions import crash_requests
-from benchmarks.load import Load, RunFailed
+from benchmarks.load import Load, accepted, completed
+from benchmarks.network import Running
 from benchmarks.open_loop import arrivals
-from benchmarks.orders import Orders, Payee, Payees, Payment, payment
-from benchmarks.plan import BANKS
+from benchmarks.orders import Earlier, Orders, Payee, Payees, Payment, payment
+from benchmarks.plan import BANKS, BATCH, BATCHES_IN_FLIGHT, SENT_AGAIN
+from clients.launcher.home import Home
+from clients.launcher.network import Member, Network
+from interbank.locking import take_lock
+from protos.v1 import gateway_pb2, order_pb2
 from tests.world import Caller, World
 
 
@@ -143,13 +159,70 @@ async def test_an_answer_under_an_old_key_must_be_about_the_old_order(paid):
     await caller.login("alice")
     _, payer_bank, payer, payee_bank, payee = paid.acknowledged[0][:5]
     again = await caller.pay((payer_bank, payer), (payee_bank, payee, "bob"), 100, "key-100")
-    _require_same(again.transfer.order, again.transfer)
-    other = type(again.transfer.order)()
+    assert completed(again.transfer.order, again.transfer) == paid.acknowledged[0]
+    other = order_pb2.Order()
     other.CopyFrom(again.transfer.order)
     other.minor_units += 1
     with pytest.raises(RunFailed, match="another order"):
-        _require_same(other, again.transfer)
+        completed(other, again.transfer)
     assert paid.books.faults(paid.acknowledged) == []
+
+
+def _submissions(orders: list[order_pb2.Order]) -> list[gateway_pb2.Submission]:
+    return [gateway_pb2.Submission(transfer=order_pb2.Transfer(order=order)) for order in orders]
+
+
+def test_a_batch_is_accepted_when_every_order_has_an_answer_of_its_own_in_its_place():
+    made = Orders({bank: Payees(bank, 5) for bank in BANKS}, first_amount=1, label="run-1")
+    orders = [made.from_any_account(BANKS[0]) for _ in range(3)]
+    right = _submissions(orders)
+    assert [transfer.order for transfer in accepted(orders, right)] == orders
+    refused = gateway_pb2.Submission(not_accepted=gateway_pb2.NotAccepted(reason="TOO_MANY"))
+    for wrong, why in (
+        (right[:2], "3 orders were sent, and 2 answered"),
+        ([*right, right[0]], "3 orders were sent, and 4 answered"),
+        ([*right[:2], refused], "not accepted: TOO_MANY"),
+        ([*right[:2], gateway_pb2.Submission()], "not accepted"),
+        ([right[1], right[0], right[2]], "another order"),
+    ):
+        with pytest.raises(RunFailed, match=why):
+            accepted(orders, wrong)
+
+
+async def test_every_measured_batch_has_its_old_orders_and_only_new_payments_are_counted(tmp_path):
+    async with World(tmp_path).running("NORTH", "SOUTH") as world:
+        operator = await world.operator()
+        payees = {bank: Payees(bank, 2) for bank in world.banks}
+        for bank, some in payees.items():
+            for payee in some:
+                assert await operator.open_account(bank, payee.name, cents=1_000_000) == payee.account
+        books = Books(world.path("gateway"), {bank: world.path(bank) for bank in world.banks})
+        customers = Customers((), payees, operator.token, "")
+        load = Load(world.gateway.address, world.gateway_identity.authority, customers, (), 0.5, 1, "run-1")
+        measured = await asyncio.to_thread(apart, pay_in_batches, load, 10, 4, again=2)
+        await world.quiet()
+    assert len(measured.payments) == 8 * len(measured.latencies)
+    assert len(measured.earlier) == 2 * 10 * len(payees)
+    assert not set(measured.earlier) & set(measured.payments)
+    assert measured.per_second == len(measured.payments) / measured.seconds
+    assert books.faults(measured.acknowledged) == []
+
+
+def test_every_tenth_key_is_sent_twice_and_none_three_times_however_the_batches_end():
+    made = Orders({bank: Payees(bank, 50) for bank in BANKS}, first_amount=1, label="run-1")
+    earlier, chance, sent = Earlier(2 * BATCH, "run-1"), random.Random(1), Counter()
+    earlier.add([made.from_any_account(BANKS[0]) for _ in range(2 * BATCH)])
+    under_way, fresh, again = [], 0, 0
+    for _ in range(60):
+        old = earlier.take(SENT_AGAIN)
+        new = [made.from_any_account(BANKS[0]) for _ in range(BATCH - len(old))]
+        sent.update(order.idempotency_key for order in old)
+        fresh, again = fresh + len(new), again + len(old)
+        under_way.append(new)
+        if len(under_way) == BATCHES_IN_FLIGHT:
+            earlier.add(under_way.pop(chance.randrange(BATCHES_IN_FLIGHT)))
+    assert again / fresh == pytest.approx(0.1, abs=0.001)
+    assert set(sent.values()) == {1}
 
 
 def test_customers_come_at_the_wanted_rate_at_moments_of_their_own():
@@ -221,6 +294,92 @@ def test_the_orders_of_a_crash_are_as_many_as_the_plan_says_and_no_two_share_a_k
     assert {request.on_authority_of_bank for request in requests} == set(BANKS)
     assert len({order.idempotency_key for request in requests for order in request.orders}) == 4000
     assert all(order.payer_bank == one.on_authority_of_bank for one in requests for order in one.orders)
+
+
+IDS = [bytes([number]) * 16 for number in range(5)]
+PAID = [(identity, "COMPLETED") for identity in IDS]
+
+
+def test_a_crash_after_which_every_accepted_order_is_completed_has_a_number():
+    assert faults_of_recovery(IDS, PAID[::-1]) == []
+
+
+@pytest.mark.parametrize(
+    ("found", "fault"),
+    [
+        (PAID[1:], "1 lost"),
+        ([], "5 lost"),
+        ([*PAID, (b"x" * 16, "COMPLETED")], "1 that nobody handed over"),
+        ([*PAID, PAID[0]], "1 that nobody handed over"),
+        ([*PAID[1:], (IDS[0], "REFUSED")], "1 REFUSED"),
+        ([*PAID[1:], (IDS[0], "ACCEPTED")], "1 ACCEPTED"),
+    ],
+)
+def test_a_crash_that_lost_made_or_left_an_order_has_none(found, fault):
+    assert faults_of_recovery(IDS, found) == [f"of 5 orders {fault}"]
+
+
+def test_two_orders_that_were_accepted_under_one_id_are_told():
+    faults = faults_of_recovery([*IDS, IDS[0]], PAID)
+    assert "of 6 orders 1 accepted under the id of another" in faults
+
+
+async def test_an_order_that_a_crash_lost_from_the_journal_is_missed(paid):
+    journal = paid.world.path("gateway")
+    identities = [payment.transfer_id for payment in paid.acknowledged]
+    assert faults_of_recovery(identities, states_after(journal, 0)) == []
+    assert faults_of_recovery(identities[1:], states_after(journal, 1)) == []
+    accepted_and_gone = [*identities, b"y" * 16]
+    assert faults_of_recovery(accepted_and_gone, states_after(journal, 0)) == ["of 3 orders 1 lost"]
+    assert faults_of_recovery(identities, states_after(journal, 1)) == ["of 2 orders 1 lost"]
+
+
+def _audit(*names: str, **changes: Any) -> Report:
+    files = tuple(FileReport(f"/{name}", "bank", name, "EUR", "1", 7, 10, "", "", "", "") for name in names)
+    return replace(Report("verify", files, (), (), None, (), (), ()), **changes)
+
+
+def test_an_audit_of_every_file_tells_how_many_records_it_read():
+    assert records_of(_audit("gateway", "NORTH"), {"gateway", "NORTH"}) == 20
+
+
+@pytest.mark.parametrize(
+    ("report", "why"),
+    [
+        (_audit("gateway"), "read gateway, and not NORTH, gateway"),
+        (_audit(), "read nothing"),
+        (_audit("gateway", "NORTH", "SOUTH"), "read NORTH, SOUTH, gateway"),
+        (_audit("gateway", "NORTH", not_read=("/home/x.db",)), "could not read /home/x.db"),
+        (_audit("gateway", "NORTH", findings=("a hash",)), "found something: a hash"),
+    ],
+)
+def test_an_audit_that_did_not_read_all_or_found_something_ends_without_a_number(report, why):
+    with pytest.raises(RunFailed, match=why):
+        records_of(report, {"gateway", "NORTH"})
+
+
+async def test_a_network_whose_files_cannot_be_audited_ends_without_a_number(tmp_path):
+    with pytest.raises(RunFailed, match="the audit could not be made"):
+        audited(Running(Home(tmp_path), Network("", "EUR", 1), b""))
+
+
+def test_a_process_that_does_not_run_is_missed(tmp_path):
+    home = Home(tmp_path)
+    running = Running(home, Network("", "EUR", 1, banks=(Member("NORTH", "EUR", 3), Member("SOUTH", "EUR", 4))), b"")
+    locks = []
+    for place in (home.gateway, home.bank("NORTH"), home.bank("SOUTH")):
+        place.database.parent.mkdir(parents=True, exist_ok=True)
+        locks.append(take_lock(place.database))
+        place.lock.write_text(json.dumps({"ready": True, "pid": os.getpid(), "name": place.name}))
+    assert set(running.pids) == {"gateway", "NORTH", "SOUTH"}
+    os.close(locks.pop())
+    with pytest.raises(RunFailed, match="not running: SOUTH"):
+        _ = running.pids
+    home.bank("NORTH").lock.write_text("{}")
+    with pytest.raises(RunFailed, match="not running: NORTH, SOUTH"):
+        _ = running.pids
+    for lock in locks:
+        os.close(lock)
 
 
 def test_a_million_payees_are_told_by_their_number():

@@ -9,7 +9,7 @@ import pytest
 from audit.commands import verify
 from benchmarks.big_ledger import Filling, fill
 from benchmarks.books import Books
-from benchmarks.load import RunFailed
+from benchmarks.failures import RunFailed
 from benchmarks.orders import Payee, payment
 from benchmarks.statements import at_the_bank_ms, first_page_ms
 from clients.sdk import Client
