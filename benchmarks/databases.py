@@ -56,8 +56,12 @@ def _nostro(plan: Plan, directory: Path, server: Postgres) -> dict[str, Figure]:
 
 def _pgbench(plan: Plan, server: Postgres) -> dict[str, Figure]:
     server.fill(plan.postgres_scale)
-    run = partial(server.transactions_per_second, seconds=plan.postgres)
-    return {w.pgbench(clients): _repeated(plan, partial(run, clients)) for clients in plan.postgres_clients}
+    figures = {}
+    for clients in plan.postgres_clients:
+        server.warm_up(clients)
+        run = partial(server.transactions_per_second, clients, plan.postgres)
+        figures[w.pgbench(clients)] = _repeated(plan, run)
+    return figures
 
 
 def _repeated(plan: Plan, measure: Callable[[], float]) -> Figure:
