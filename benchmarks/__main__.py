@@ -8,18 +8,20 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
 from benchmarks.disk import filesystem
+from benchmarks.ending import end_on_signals
 from benchmarks.failures import RunFailed
 from benchmarks.figures import Results
 from benchmarks.goals import ratios
 from benchmarks.guard import compare
+from benchmarks.last import last_ratios
 from benchmarks.picture import picture
+from benchmarks.places import Unusable, check_directory, check_on_disk, check_output, write_whole
 from benchmarks.plan import FULL, QUICK, Plan
-from benchmarks.report import document, goal_table, guard_table, plain, remarks, table
+from benchmarks.report import document, goal_table, guard_table, remarks, table
 from benchmarks.runs import measure
 from interbank.refusals import Refused
 from lab.machine import commit, describe_machine, supported
@@ -34,52 +36,67 @@ Measure = Callable[[Plan, str], Results]
 def main() -> int:
     """Measure, show, remember or compare; returns the exit code."""
     arguments = _arguments()
-    people, begun = Console(stderr=True, highlight=False), time.monotonic()
+    people = Console(stderr=True, highlight=False)
     if not supported():
         people.print("error: memory and processor time are read from /proc, so this needs Linux")
         return 1
-    last = _last_ratios() if arguments.quick else {}
-    if last is None:
-        people.print(f"error: {LATEST.name} says nothing of such a measurement\nhint: make bench")
-        return 2
-
-    def say(text: str) -> None:
-        people.print(f"[dim]{time.monotonic() - begun:5.0f} s[/]  {text}")
-
     try:
-        with tempfile.TemporaryDirectory(prefix="interbank-bench-", dir=arguments.directory) as directory:
-
-            def measured(plan: Plan, name: str) -> Results:
-                place = Path(directory) / name
-                place.mkdir()
-                return measure(plan, place, arguments.directory, say)
-
-            kind = filesystem(Path(directory))
-            return _quick(measured, kind, last) if arguments.quick else _full(measured, kind, arguments.output)
+        _check_places(arguments)
+    except Unusable as why:
+        people.print(f"error: {why}\nhint: {why.hint}", markup=False)
+        return 1
+    last = last_ratios(LATEST) if arguments.quick else {}
+    if last is None:
+        people.print(f"error: {LATEST.name}, as it was committed, says nothing of such a measurement")
+        people.print("hint: make bench, and commit what it writes")
+        return 2
+    end_on_signals()
+    try:
+        return _measure(arguments, last, people)
     except (RunFailed, Refused) as failed:
         people.print(f"error: {failed}", markup=False)
         people.print("no figures: a run that fails has no number")
         return 1
 
 
+def _measure(arguments: argparse.Namespace, last: Mapping[str, float], people: Console) -> int:
+    begun = time.monotonic()
+
+    def say(text: str) -> None:
+        people.print(f"[dim]{time.monotonic() - begun:5.0f} s[/]  {text}")
+
+    with tempfile.TemporaryDirectory(prefix="interbank-bench-", dir=arguments.directory) as directory:
+
+        def measured(plan: Plan, name: str) -> Results:
+            place = Path(directory) / name
+            place.mkdir()
+            return measure(plan, place, arguments.directory, say)
+
+        kind = filesystem(Path(directory))
+        return _quick(measured, kind, last) if arguments.quick else _full(measured, kind, arguments.output)
+
+
 def _full(measured: Measure, filesystem: str, output: Path | None) -> int:
+    # Of now: whoever works on meanwhile changes what is there, and not what is measured.
+    measured_commit, machine = commit(), describe_machine(filesystem)
     begun, date = time.monotonic(), datetime.now(UTC)
-    results, quick = measured(FULL, "full"), measured(QUICK, "quick")
+    results = measured(FULL, "full")
+    between = time.monotonic()
+    quick, ended = measured(QUICK, "quick"), time.monotonic()
     _show(results, filesystem)
-    machine = describe_machine(filesystem)
     found = document(
         results,
         quick,
         FULL,
         machine,
-        commit=commit(),
+        commit=measured_commit,
         date=date.isoformat(timespec="seconds"),
-        seconds=time.monotonic() - begun,
+        seconds=ended - begun,
+        quick_seconds=ended - between,
     )
-    chart = CHART if output is None else output.with_suffix(".svg")
-    (output or LATEST).write_text(json.dumps(found, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     title = f"Interbank on {machine['cores']} cores, {date.date()}"
-    chart.write_text(picture(results, title=title), encoding="utf-8")
+    write_whole(output or LATEST, json.dumps(found, indent=2, ensure_ascii=False) + "\n")
+    write_whole(_chart(output), picture(results, title=title))
     return 0
 
 
@@ -104,20 +121,28 @@ def _console() -> Console:
     return Console(width=None if sys.stdout.isatty() else 120, highlight=False)
 
 
-def _last_ratios() -> dict[str, float] | None:
-    """What the quick plan gave at the last `make bench`; None if it never was, or was another plan."""
-    try:
-        quick: dict[str, Any] = json.loads(LATEST.read_text(encoding="utf-8"))["quick"]
-    except (FileNotFoundError, KeyError):
-        return None
-    found: dict[str, float] = quick["ratios"]
-    return found if quick["plan"] == plain(QUICK) else None
+def _check_places(arguments: argparse.Namespace) -> None:
+    """Raises Unusable."""
+    check_directory(arguments.directory)
+    if arguments.quick:
+        return
+    output: Path | None = arguments.output
+    for path in (output or LATEST, _chart(output)):
+        check_output(path)
+    if output is None:
+        check_on_disk(arguments.directory, LATEST)
+
+
+def _chart(output: Path | None) -> Path:
+    return CHART if output is None else output.with_suffix(".svg")
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure a network on this computer.")
     parser.add_argument(
-        "--quick", action="store_true", help="in a minute, held against the last measurement; exit code 1 if slower"
+        "--quick",
+        action="store_true",
+        help="in a minute and a half, held against the last measurement; exit code 1 if slower",
     )
     parser.add_argument(
         "--directory",

@@ -12,7 +12,7 @@ from benchmarks.figures import Curve
 WIDTH, HEIGHT = 520, 400
 """Of one panel, in pixels."""
 
-_LEFT, _RIGHT, _TOP, _BOTTOM = 62, 108, 58, 52
+_LEFT, _RIGHT, _TOP, _BOTTOM = 62, 120, 58, 52
 _LABEL_HEIGHT = 14
 _VALUE_WIDTH, _VALUE_HEIGHT = 32, 11
 _COLOURS = ("#0969da", "#8250df", "#bf5700", "#1a7f37", "#cf222e")
@@ -41,7 +41,7 @@ class Panel:
     title: str
     x_label: str
     lines: tuple[Line, ...]
-    y_label: str = "payments per second"
+    y_label: str
 
 
 def svg(title: str, *rows: Sequence[Panel]) -> str:

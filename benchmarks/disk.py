@@ -27,6 +27,10 @@ def syncs_per_second(directory: Path, seconds: float) -> float:
         path.unlink()
 
 
+IN_MEMORY = ("tmpfs", "ramfs")
+"""Types of file systems on which a sync costs nothing."""
+
+
 def filesystem(directory: Path) -> str:
     """The type of the file system that a directory is on, for example ext4."""
     where = directory.resolve()

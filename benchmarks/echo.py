@@ -12,6 +12,7 @@ from typing import Any
 import grpc
 
 from benchmarks.connections import connections
+from benchmarks.failures import RunFailed
 from certs.credentials import Credentials, server_credentials
 
 _METHOD = "/benchmark.Echo/Echo"
@@ -36,7 +37,7 @@ def echo_server(identity: Credentials) -> Iterator[str]:
     process.start()
     try:
         if not ours.poll(_STARTED_WITHIN):
-            raise TimeoutError("the echo server did not start")
+            raise RunFailed("the echo server did not start")
         yield ours.recv()
     finally:
         process.terminate()

@@ -4,9 +4,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from benchmarks import workloads as w
-from benchmarks.figures import Results
+from benchmarks.figures import Figure, Results
 
 PER_SECOND, P50, P99, CPU = "per_second", "p50_ms", "p99_ms", "cpu_us"
+
+_OVER_OURS = {
+    "batched_to_one_by_one": (PER_SECOND, w.BATCHED, w.ONE_BY_ONE),
+    "hot_to_uniform": (PER_SECOND, w.HOT, w.BATCHED),
+    "retried_to_fresh": (PER_SECOND, w.RETRIED, w.BATCHED),
+    "p99_with_logins_to_without": (P99, w.LOGINS, w.STEADY),
+    "big_ledger_to_empty": (PER_SECOND, w.BIG_LEDGER, w.SMALL_LEDGER),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,26 +62,34 @@ def goals(results: Results) -> tuple[Goal, ...]:
 def ratios(results: Results) -> dict[str, float]:
     """Figures over figures of the same minutes, which travel better from computer to computer than either; those of
     which both sides were measured."""
-    return {name: ours / theirs for name, ours, theirs in _pairs(results) if ours is not None and theirs}
+    over_peers = {name: ours / theirs for name, ours, theirs in _over_peers(results) if ours is not None and theirs}
+    over_ours = {
+        name: _by_round(results, attribute, ours, theirs) for name, (attribute, ours, theirs) in _OVER_OURS.items()
+    }
+    return over_peers | {name: value for name, value in over_ours.items() if value is not None}
 
 
-def _pairs(results: Results) -> Iterator[tuple[str, float | None, float | None]]:
+def _over_peers(results: Results) -> Iterator[tuple[str, float | None, float | None]]:
+    """Medians: a peer is not measured beside each round of ours."""
     one_by_one, batched = _run(results, w.ONE_BY_ONE, PER_SECOND), _run(results, w.BATCHED, PER_SECOND)
     yield "one_by_one_to_echo_64", one_by_one, _other(results, w.echo(64))
     yield "one_by_one_to_syncs", one_by_one, _other(results, w.SYNCS)
-    yield "batched_to_one_by_one", batched, one_by_one
     yield "batched_to_echo_64", batched, _other(results, w.echo(64))
     yield "latency_p50_to_floor", _run(results, w.ONE_CLIENT, P50), _floor_ms(results)
     yield "latency_p50_to_echo", _run(results, w.ONE_CLIENT, P50), _other(results, w.ECHO_P50)
     yield "latency_p99_to_echo", _run(results, w.ONE_CLIENT, P99), _other(results, w.ECHO_P99)
-    yield "hot_to_uniform", _run(results, w.HOT, PER_SECOND), batched
-    yield "retried_to_fresh", _run(results, w.RETRIED, PER_SECOND), batched
-    yield "p99_with_logins_to_without", _run(results, w.LOGINS, P99), _run(results, w.STEADY, P99)
-    yield "big_ledger_to_empty", _run(results, w.BIG_LEDGER, PER_SECOND), _run(results, w.SMALL_LEDGER, PER_SECOND)
     yield "one_by_one_to_pgbench_32", one_by_one, _other(results, w.pgbench(32))
     yield "batched_to_pgbench_32", batched, _other(results, w.pgbench(32))
     yield "one_by_one_to_nostro_16", one_by_one, _other(results, w.nostro(16))
     yield "one_by_one_to_nostro_apart_16", one_by_one, _other(results, w.nostro_apart(16))
+
+
+def _by_round(results: Results, attribute: str, ours: str, theirs: str) -> float | None:
+    """The median of the ratios of each round, whose two runs met the same ledgers and the same computer."""
+    over, under = results.figure(ours, attribute), results.figure(theirs, attribute)
+    if over is None or under is None or not all(under.values):
+        return None
+    return Figure(tuple(one / other for one, other in zip(over.values, under.values, strict=True))).median
 
 
 def _floor_ms(results: Results) -> float | None:

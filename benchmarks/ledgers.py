@@ -16,6 +16,7 @@ from benchmarks.figures import Figure, Run
 from benchmarks.network import running_network
 from benchmarks.payments import Payments, Say
 from benchmarks.plan import Plan
+from benchmarks.rounds import rotated
 from benchmarks.statements import measure_statement
 
 _STEPS = 4
@@ -88,7 +89,7 @@ def _in_turn(plan: Plan, payments: Mapping[str, Payments]) -> dict[str, tuple[Ru
         some.in_batches(f"warm-up, {w.LABELS[workload]}", plan.warm_up)
     runs: dict[str, list[Run]] = defaultdict(list)
     for number in range(1, plan.repeats + 1):
-        for workload, some in payments.items():
+        for workload in rotated(tuple(payments), number):
             name = f"{w.LABELS[workload]}, {number} of {plan.repeats}"
-            runs[workload].append(some.in_batches(name, plan.batched))
+            runs[workload].append(payments[workload].in_batches(name, plan.batched))
     return {workload: tuple(some) for workload, some in runs.items()}

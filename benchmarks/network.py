@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.failures import RunFailed
+from benchmarks.limits import raise_open_files
 from benchmarks.plan import BANKS, CURRENCY
 from certs.credentials import read_authority
 from clients.launcher.home import Home
@@ -71,6 +72,7 @@ def running_network(directory: Path, banks: tuple[str, ...] = BANKS) -> Iterator
     Raises Refused if a process does not start or a bank does not join.
     """
     home = Home(directory)
+    raise_open_files()  # the gateway inherits it, which has a file for each client's connection
     try:
         network = _start(home, banks)
         yield Running(home, network, read_authority(home.authority_certificate))

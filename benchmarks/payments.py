@@ -8,7 +8,7 @@ from benchmarks.closed_loop import pay_in_batches, pay_one_by_one
 from benchmarks.connections import apart
 from benchmarks.customers import Customers
 from benchmarks.failures import RunFailed
-from benchmarks.figures import Run, percentile
+from benchmarks.figures import Run, p999, percentile
 from benchmarks.load import Load, Measured
 from benchmarks.network import Running
 from benchmarks.open_loop import pay_at_rate
@@ -69,8 +69,15 @@ class Payments:
 
     def _run(self, name: str, measured: Measured) -> Run:
         self.check(name, measured.acknowledged)
-        p50, p99, p999 = (percentile(measured.latencies, percent) * 1000 for percent in (50, 99, 99.9))
-        elsewhere = measured.elsewhere * 100
-        run = Run(len(measured.payments), measured.per_second, p50, p99, p999, measured.cpu_us, elsewhere)
+        took_ms = [seconds * 1000 for seconds in measured.latencies]
+        run = Run(
+            payments=len(measured.payments),
+            per_second=measured.per_second,
+            p50_ms=percentile(took_ms, 50),
+            p99_ms=percentile(took_ms, 99),
+            p999_ms=p999(took_ms),
+            cpu_us=measured.cpu_us,
+            elsewhere_percent=measured.elsewhere * 100,
+        )
         self.say(f"{name}: {run.per_second:,.0f} payments/s, {run.cpu_us:,.0f} µs of processor each; books right")
         return run

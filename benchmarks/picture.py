@@ -1,6 +1,6 @@
 """docs/benchmarks.svg: throughput over orders in one call and over clients, ours and the peers'. No input or output."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from benchmarks import workloads as w
 from benchmarks.chart import Line, Panel, svg
@@ -19,6 +19,7 @@ def picture(results: Results, *, title: str) -> str:
                 "Orders in one call",
                 "orders in each call, six calls under way",
                 (Line(ours, results.curves.get(w.OVER_BATCHES, ())),),
+                "payments per second",
             ),
             Panel(
                 "One payment per call",
@@ -28,12 +29,14 @@ def picture(results: Results, *, title: str) -> str:
                     Line("gRPC echo, TLS", _peer(results, w.echo)),
                     Line("pgbench", _peer(results, w.pgbench)),
                     Line("hf-nostro", _peer(results, w.nostro)),
+                    Line("hf-nostro, apart", _peer(results, w.nostro_apart)),
                 ),
+                "per second",
             ),
         ],
     )
 
 
-def _peer(results: Results, name: Callable[[int], str], counts: Sequence[int] = _COUNTS) -> Curve:
-    found = ((count, results.peers.get(name(count))) for count in counts)
+def _peer(results: Results, name: Callable[[int], str]) -> Curve:
+    found = ((count, results.peers.get(name(count))) for count in _COUNTS)
     return tuple((count, figure.median) for count, figure in found if figure is not None)

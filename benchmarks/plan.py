@@ -7,6 +7,9 @@ CURRENCY = "EUR"
 CLIENTS = 64
 """Customers who pay at the same time, one payment after the other, each over a connection of his own."""
 
+MOST_CLIENTS = 256
+"""So many bring as much one by one as is to be had: more of them only wait longer."""
+
 BATCH = 1000
 """Orders in one SubmitTransfers: as many as the gateway takes."""
 
@@ -16,16 +19,16 @@ BATCHES_IN_FLIGHT = 6
 DEPOSIT = 100_000_000_000
 """Minor units that every account is opened with: enough for all that it will be told to pay."""
 
-
 SENT_AGAIN = 91
 """Old orders in a batch of 1,000, so that every tenth key is sent twice."""
 
 LOGINS_PER_SECOND = 2.0
-SWEPT_BATCHES, SWEPT_CLIENTS = (1, 10, 100), (8, 256, 1024)
+SWEPT_BATCHES, SWEPT_CLIENTS = (1, 10, 100), (8, 1024)
 """Points of the curves over orders in one call and over clients, beside those that are measured anyway."""
 
 OF_THE_MAXIMUM, STEADY_OF_THE_MAXIMUM = 0.5, 0.25
-"""At what part of the rate one by one the open loops pay: the one whose latency is told, and the one beside logins."""
+"""At what part of the rate of MOST_CLIENTS the open loops pay: the one whose latency is told, and the one beside
+logins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +37,8 @@ class Plan:
     session, because every login costs two passwords' worth of bcrypt. What is 0 is not measured.
 
     `ledger_entries` are at each bank of the big network, `statement_entries` those among them of one account; `sweep`
-    is one point of a curve."""
+    is one point of a curve. Without `audit` the books are checked after each run as ever, but not every record at the
+    end."""
 
     accounts_per_bank: int
     users: int
@@ -55,6 +59,7 @@ class Plan:
     statement_entries: int = 0
     nostro: float = 0.0
     sweep: float = 0.0
+    audit: bool = True
 
 
 FULL = Plan(
@@ -90,4 +95,5 @@ QUICK = Plan(
     postgres=2.0,
     postgres_scale=10,
     postgres_clients=(32,),
+    audit=False,
 )

@@ -8,6 +8,7 @@ from rich import box
 from rich.table import Table
 
 from benchmarks import workloads as w
+from benchmarks.disk import IN_MEMORY
 from benchmarks.figures import Figure, Results, Run
 from benchmarks.goals import Goal, goals, ratios
 from benchmarks.guard import Change
@@ -26,8 +27,9 @@ def document(
     commit: str,
     date: str,
     seconds: float,
+    quick_seconds: float,
 ) -> dict[str, Any]:
-    """Everything, the repeats too; `quick` is what the quick plan gave in the same hour."""
+    """Everything, the repeats too; `quick` is what the quick plan gave in the same hour, and how long it took."""
     return {
         "date": date,
         "commit": commit,
@@ -43,13 +45,14 @@ def document(
         "others": {name: _rounded(figure.median) for name, figure in results.others.items()},
         "peers": {name: _rounded(figure.median) for name, figure in results.peers.items()},
         "no_peers": dict(results.no_peers),
+        "left_out": list(results.left_out),
         "ratios": _ratios(results),
-        "quick": {"plan": plain(QUICK), "ratios": _ratios(quick)},
+        "quick": {"seconds": round(quick_seconds), "plan": plain(QUICK), "ratios": _ratios(quick)},
         "goals": [asdict(goal) | {"measured": _maybe(goal.measured), "met": goal.met} for goal in goals(results)],
         "books": {"payments_checked": results.payments_checked, "records_audited": results.records_audited},
         "curves": {name: [[x, _rounded(rate)] for x, rate in points] for name, points in results.curves.items()},
         "repeats": {
-            **{name: _repeats({one: _figure(results, name, one) for one in _OF_A_RUN}) for name in results.runs},
+            **{name: _repeats(_figures(results, name)) for name in results.runs},
             "others": _repeats(results.others),
             "peers": _repeats(results.peers),
         },
@@ -92,13 +95,15 @@ def plain(plan: Plan) -> dict[str, Any]:
 
 def remarks(results: Results, *, filesystem: str) -> Iterator[str]:
     """What whoever reads the figures must know."""
-    yield f"books: {results.payments_checked:,} payments are right, {results.records_audited:,} records audited"
+    audited = f", {results.records_audited:,} records audited" if results.records_audited else ""
+    yield f"books: {results.payments_checked:,} payments are right{audited}"
+    yield from results.left_out
     for peer, why in results.no_peers.items():
         yield f"{peer} is missing: {why}"
     busiest = max(run.elsewhere_percent for runs in results.runs.values() for run in runs)
     if busiest > _BUSY_PERCENT:
         yield f"something else used up to {busiest:.0f} % of this computer: alone, it is faster"
-    if filesystem in ("tmpfs", "ramfs"):
+    if filesystem in IN_MEMORY:
         yield "the files were in memory, where a sync costs nothing: name a directory on a disk with --directory"
 
 
@@ -118,13 +123,14 @@ def _empty_table(title: str, *headings: str) -> Table:
 def _payment_rows(results: Results) -> Iterator[tuple[str, str, str]]:
     measured = [(name, label) for name, label in w.LABELS.items() if name in results.runs]
     for name, label in measured:
-        yield _row(f"{label}: payments/s", _figure(results, name, "per_second"))
+        yield _row(f"{label}: payments/s", _figures(results, name)["per_second"])
     for name, label in measured:
-        yield _row(f"{label}: µs of the servers' processors each", _figure(results, name, "cpu_us"))
+        yield _row(f"{label}: µs of the servers' processors each", _figures(results, name)["cpu_us"])
     for name, label in measured:
+        figures = _figures(results, name)
         for percent, key in (("p50", "p50_ms"), ("p99", "p99_ms"), ("p99.9", "p999_ms")):
-            if name not in w.IN_BATCHES:
-                yield _row(f"{label}: {percent} in ms", _figure(results, name, key))
+            if name not in w.IN_BATCHES and key in figures:
+                yield _row(f"{label}: {percent} in ms", figures[key])
 
 
 def _other_rows(results: Results) -> Iterator[tuple[str, str, str]]:
@@ -167,12 +173,15 @@ def _verdict(goal: Goal) -> str:
     return {None: "not measured", True: "[green]met[/]", False: "[red]not met[/]"}[goal.met]
 
 
-def _figure(results: Results, workload: str, name: str) -> Figure:
-    return Figure(tuple(getattr(run, name) for run in results.runs[workload]))
+def _figures(results: Results, workload: str) -> dict[str, Figure]:
+    """What there is of its runs."""
+    found = ((name, results.figure(workload, name)) for name in _OF_A_RUN)
+    return {name: figure for name, figure in found if figure is not None}
 
 
 def _medians(results: Results, name: str, without: frozenset[str] = frozenset()) -> dict[str, float]:
-    return {one: _rounded(_figure(results, one, name).median) for one in results.runs if one not in without}
+    found = ((workload, results.figure(workload, name)) for workload in results.runs if workload not in without)
+    return {workload: _rounded(figure.median) for workload, figure in found if figure is not None}
 
 
 def _rounded(value: float) -> float:

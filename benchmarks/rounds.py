@@ -1,8 +1,10 @@
 """Everything that is measured again and again, in turn, so that a change of the computer's mood meets all of it."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from benchmarks import workloads as w
 from benchmarks.connections import apart
@@ -10,8 +12,19 @@ from benchmarks.disk import syncs_per_second
 from benchmarks.echo import call_echo, echo_server
 from benchmarks.figures import Figure, Run, percentile
 from benchmarks.payments import Payments
-from benchmarks.plan import BANKS, CLIENTS, LOGINS_PER_SECOND, OF_THE_MAXIMUM, SENT_AGAIN, STEADY_OF_THE_MAXIMUM, Plan
+from benchmarks.plan import (
+    BANKS,
+    CLIENTS,
+    LOGINS_PER_SECOND,
+    MOST_CLIENTS,
+    OF_THE_MAXIMUM,
+    SENT_AGAIN,
+    STEADY_OF_THE_MAXIMUM,
+    Plan,
+)
 from certs.credentials import read_credentials
+
+T = TypeVar("T")
 
 
 def measure_rounds(
@@ -24,12 +37,8 @@ def measure_rounds(
     peers: dict[str, list[float]] = defaultdict(list)
     with echo_server(identity) as address:
         for number in range(1, plan.repeats + 1):
-            of = f"{number} of {plan.repeats}"
-            for workload, run in _closed(plan, payments, of).items():
+            for workload, run in (_closed(plan, payments, number) | _open(plan, payments, number)).items():
                 runs[workload].append(run)
-            if plan.open_loop:
-                for workload, run in _open(plan, payments, runs[w.ONE_BY_ONE][-1].per_second, of).items():
-                    runs[workload].append(run)
             for name, value in _peers(plan, directory, address, payments.running.authority).items():
                 peers[name].append(value)
     return {name: tuple(some) for name, some in runs.items()}, {
@@ -37,19 +46,35 @@ def measure_rounds(
     }
 
 
-def _closed(plan: Plan, payments: Payments, of: str) -> dict[str, Run]:
-    return {
-        w.ONE_BY_ONE: payments.one_by_one(f"one by one, {of}", CLIENTS, plan.one_by_one),
-        w.HOT: payments.in_batches(f"batched, all to one account, {of}", plan.batched, hot_bank=BANKS[0]),
-        w.BATCHED: payments.in_batches(f"batched, {of}", plan.batched),
-        w.RETRIED: payments.in_batches(f"batched, every tenth key twice, {of}", plan.batched, again=SENT_AGAIN),
-        w.ONE_CLIENT: payments.one_by_one(f"one client, {of}", 1, plan.latency),
+def rotated(some: Sequence[T], number: int) -> tuple[T, ...]:
+    """The same in another order for each round (the first has number 1): ledgers grow and computers drift, which none
+    may meet more often than another."""
+    first = (number - 1) % len(some)
+    return (*some[first:], *some[:first])
+
+
+def _closed(plan: Plan, payments: Payments, number: int) -> dict[str, Run]:
+    of, in_batches = f"{number} of {plan.repeats}", partial(payments.in_batches, seconds=plan.batched)
+    # Rotated in this order, each of those in batches that are compared comes before the other in some round.
+    runs: dict[str, Callable[[], Run]] = {
+        w.BATCHED: partial(in_batches, f"batched, {of}"),
+        w.ONE_BY_ONE: partial(payments.one_by_one, f"one by one, {of}", CLIENTS, plan.one_by_one),
+        w.HOT: partial(in_batches, f"batched, all to one account, {of}", hot_bank=BANKS[0]),
+        w.ONE_CLIENT: partial(payments.one_by_one, f"one client, {of}", 1, plan.latency),
+        w.RETRIED: partial(in_batches, f"batched, every tenth key twice, {of}", again=SENT_AGAIN),
     }
+    return {workload: runs[workload]() for workload in rotated(tuple(runs), number)}
 
 
-def _open(plan: Plan, payments: Payments, maximum: float, of: str) -> dict[str, Run]:
-    half, quarter, seconds = maximum * OF_THE_MAXIMUM, maximum * STEADY_OF_THE_MAXIMUM, plan.open_loop
+def _open(plan: Plan, payments: Payments, number: int) -> dict[str, Run]:
+    """The maximum, and customers who come at a part of it; nothing if the plan has none of that."""
+    if not plan.open_loop:
+        return {}
+    of, seconds = f"{number} of {plan.repeats}", plan.open_loop
+    maximum = payments.one_by_one(f"one by one, {MOST_CLIENTS} clients, {of}", MOST_CLIENTS, plan.one_by_one)
+    half, quarter = maximum.per_second * OF_THE_MAXIMUM, maximum.per_second * STEADY_OF_THE_MAXIMUM
     return {
+        w.MAXIMUM: maximum,
         w.OPEN_LOOP: payments.at_rate(f"open loop, half of the maximum, {of}", seconds, half),
         w.STEADY: payments.at_rate(f"open loop, a quarter, {of}", seconds, quarter),
         w.LOGINS: payments.at_rate(f"a quarter beside logins, {of}", seconds, quarter, LOGINS_PER_SECOND),

@@ -27,10 +27,9 @@ def measure(plan: Plan, directory: Path, postgres_parent: Path, say: Say) -> Res
         payments.in_batches("warm-up, batched", plan.warm_up)
         runs, peers = measure_rounds(plan, directory, payments)
         loaded = _memory(running)
-        curves = measure_sweeps(plan, payments, runs)
+        sweeps = measure_sweeps(plan, payments, runs)
         others = measure_interruptions(plan, payments)
-        say("audit of everything")
-        records = audited(running)
+        records = _audited(running, say) if plan.audit else 0
     ledgers = measure_ledgers(plan, directory, say)
     databases, missing = measure_databases(plan, directory, postgres_parent, say)
     return Results(
@@ -42,8 +41,14 @@ def measure(plan: Plan, directory: Path, postgres_parent: Path, say: Say) -> Res
         records_audited=records + ledgers.records_audited,
         others={**others, **ledgers.others},
         no_peers=missing,
-        curves=curves,
+        curves=sweeps.curves,
+        left_out=sweeps.left_out,
     )
+
+
+def _audited(running: Running, say: Say) -> int:
+    say("audit of everything")
+    return audited(running)
 
 
 def _memory(running: Running) -> dict[str, float]:

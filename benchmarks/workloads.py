@@ -2,6 +2,7 @@
 
 BATCHED = "batched"
 ONE_BY_ONE = "one_by_one"
+MAXIMUM = "maximum_one_by_one"
 ONE_CLIENT = "one_client"
 HOT = "hot_account"
 RETRIED = "retried_keys"
@@ -14,6 +15,7 @@ BIG_LEDGER = "big_ledger"
 LABELS = {
     BATCHED: "batched",
     ONE_BY_ONE: "one by one, 64 clients",
+    MAXIMUM: "one by one, 256 clients",
     ONE_CLIENT: "one client",
     HOT: "batched, all to one account",
     RETRIED: "batched, 10 % of the keys sent again",

@@ -11,6 +11,7 @@ from pathlib import Path
 from rich.console import Console
 
 from benchmarks.disk import filesystem
+from benchmarks.ending import end_on_signals
 from benchmarks.failures import RunFailed
 from benchmarks.growth.axes import AXES
 from benchmarks.growth.points import Point
@@ -35,6 +36,7 @@ def main() -> int:
     def say(text: str) -> None:
         people.print(f"[dim]{time.monotonic() - begun:5.0f} s[/]  {text}")
 
+    end_on_signals()
     sizes, date = SMALL if arguments.small else FULL, datetime.now(UTC)
     try:
         with tempfile.TemporaryDirectory(prefix="interbank-curves-", dir=arguments.directory) as directory:

@@ -94,8 +94,12 @@ def _share(point: Point, workload: str, figure: str) -> str:
     return f"{_median(point.runs, workload, figure) / _median(point.beside, workload, figure):.0%}"
 
 
-def _all_of(runs: Mapping[str, Sequence[Run]]) -> dict[str, dict[str, list[float]]]:
+def _all_of(runs: Mapping[str, Sequence[Run]]) -> dict[str, dict[str, list[float | None]]]:
     return {
-        workload: {name: [round(getattr(run, name), 3) for run in some] for name in _OF_A_RUN}
+        workload: {name: [_rounded(getattr(run, name)) for run in some] for name in _OF_A_RUN}
         for workload, some in runs.items()
     }
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 3)

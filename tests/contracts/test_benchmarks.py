@@ -6,6 +6,8 @@ import json
 import os
 import random
 import sqlite3
+import subprocess
+import sys
 from collections import Counter
 from contextlib import closing
 from dataclasses import replace
@@ -15,21 +17,26 @@ from typing import Any
 import pytest
 
 from audit.report import FileReport, Report
+from benchmarks import connections as connections_module
+from benchmarks import rounds
 from benchmarks import workloads as w
 from benchmarks.audits import audited, records_of
 from benchmarks.books import Books
 from benchmarks.closed_loop import pay_in_batches
-from benchmarks.connections import apart
+from benchmarks.connections import apart, connections
 from benchmarks.crashes import crash_requests, faults_of_recovery, states_after
 from benchmarks.customers import Customers
 from benchmarks.failures import RunFailed
-from benchmarks.figures import Figure, Results, Run, percentile
+from benchmarks.figures import Figure, Results, Run, p999, percentile
 from benchmarks.goals import Goal, goals, ratios
 from benchmarks.load import Load, accepted, completed
 from benchmarks.network import Running
 from benchmarks.open_loop import arrivals
 from benchmarks.orders import Earlier, Orders, Payee, Payees, Payment, payment
-from benchmarks.plan import BANKS, BATCH, BATCHES_IN_FLIGHT, SENT_AGAIN
+from benchmarks.plan import BANKS, BATCH, BATCHES_IN_FLIGHT, FULL, QUICK, SENT_AGAIN
+from benchmarks.report import document, remarks, table
+from benchmarks.rounds import rotated
+from benchmarks.sweeps import measure_sweeps, within
 from clients.launcher.home import Home
 from clients.launcher.network import Member, Network
 from interbank.locking import take_lock
@@ -129,6 +136,127 @@ def test_a_percentile_is_a_value_that_was_measured(percent, value):
 def test_the_median_counts_and_the_spread_is_told():
     figure = Figure((90.0, 100.0, 120.0))
     assert (figure.median, figure.spread_percent) == (100.0, 30.0)
+
+
+def test_of_a_thousand_calls_there_is_a_p999_and_of_fewer_there_is_none():
+    assert p999([1.0] * 998 + [2.0, 3.0]) == 2.0
+    assert p999([1.0] * 999) is None
+    runs = {w.ONE_BY_ONE: (_run(p999_ms=5), _run(p999_ms=7)), w.ONE_CLIENT: (_run(p999_ms=5), _run(p999_ms=None))}
+    measured = replace(NOTHING, runs=runs, left_out=("no point for 1,024 clients",))
+    found = document(measured, NOTHING, FULL, {}, commit="", date="", seconds=9.0, quick_seconds=81.4)
+    assert found["latency_ms"]["p999"] == {w.ONE_BY_ONE: 6}
+    assert found["latency_ms"]["p99"].keys() == {w.ONE_BY_ONE, w.ONE_CLIENT}
+    assert found["repeats"][w.ONE_BY_ONE]["p999_ms"] == [5, 7]
+    assert "p999_ms" not in found["repeats"][w.ONE_CLIENT]
+    assert found["quick"]["seconds"] == 81
+    assert found["left_out"] == ["no point for 1,024 clients"]
+    rows = [str(cell) for cell in table(measured).columns[0].cells]
+    assert "one by one, 64 clients: p99.9 in ms" in rows
+    assert "one client: p99 in ms" in rows
+    assert "one client: p99.9 in ms" not in rows
+
+
+def test_whoever_reads_is_told_what_was_left_out_and_of_an_audit_only_where_there_was_one():
+    measured = replace(NOTHING, runs={w.BATCHED: (_run(),)}, left_out=("no point",), payments_checked=5)
+    assert list(remarks(measured, filesystem="ext4")) == ["books: 5 payments are right", "no point"]
+    audited = replace(measured, records_audited=7, left_out=())
+    assert list(remarks(audited, filesystem="ext4")) == ["books: 5 payments are right, 7 records audited"]
+
+
+def test_clients_for_whose_connections_there_are_too_few_files_are_left_out_with_a_remark():
+    assert within(None, (8, 1024)) == ((8, 1024), ())
+    assert within(1024, (8, 1024)) == ((8, 1024), ())
+    possible, left_out = within(1023, (8, 1024))
+    assert possible == (8,)
+    assert left_out == ("no point for 1,024 clients: a process may not open as many files here (ulimit -Hn)",)
+
+
+def test_a_load_may_open_as_many_files_as_the_system_allows():
+    lowered = (
+        "import resource as r; r.setrlimit(r.RLIMIT_NOFILE, (256, 512)); from benchmarks.connections import apart; "
+        "from benchmarks.limits import most_connections; print(*apart(r.getrlimit, r.RLIMIT_NOFILE), "
+        "*r.getrlimit(r.RLIMIT_NOFILE), most_connections())"
+    )
+    told = subprocess.run([sys.executable, "-c", lowered], capture_output=True, text=True, check=True)
+    assert told.stdout.split() == ["512", "512", "256", "512", "312"]
+
+
+async def test_connections_that_are_not_up_in_time_end_the_run(monkeypatch, tmp_path):
+    monkeypatch.setattr(connections_module, "_CONNECTED_WITHIN", 0.2)
+    async with World(tmp_path).running("NORTH") as world:
+        with pytest.raises(RunFailed, match="2 connections were not up within"):
+            async with connections("localhost:1", world.gateway_identity.authority, 2):
+                pytest.fail("connected")
+
+
+def test_a_load_that_dies_ends_the_run():
+    with pytest.raises(RunFailed, match="ended before its time"):
+        apart(os._exit, 1)
+
+
+def test_every_workload_meets_what_grows_in_another_place_in_each_round():
+    first, second, third = (rotated("ABCDE", number) for number in (1, 2, 3))
+    assert ("".join(first), "".join(second), "".join(third)) == ("ABCDE", "BCDEA", "CDEAB")
+    assert rotated("AB", 3) == ("A", "B")
+
+
+class _Payments:
+    """Writes down what it is told to pay, and is as fast as it is told to be."""
+
+    def __init__(self, per_second: float = 1.0) -> None:
+        self.told: list[tuple[Any, ...]] = []
+        self.per_second = per_second
+
+    def __getattr__(self, kind: str) -> Any:
+        def pay(name: str, *arguments: Any, **named: Any) -> Run:
+            self.told.append((name, kind, *arguments, named))
+            return _run(per_second=self.per_second)
+
+        return pay
+
+
+def test_of_two_in_batches_that_are_compared_each_comes_first_in_some_round():
+    places = []
+    for number in (1, 2, 3):
+        runs = list(rounds._closed(FULL, _Payments(), number))
+        assert set(runs) == {w.BATCHED, w.ONE_BY_ONE, w.HOT, w.ONE_CLIENT, w.RETRIED}
+        places.append({name: runs.index(name) for name in runs})
+    for compared in (w.HOT, w.RETRIED, w.ONE_BY_ONE):
+        assert {place[compared] < place[w.BATCHED] for place in places} == {True, False}
+
+
+def test_the_open_loops_come_at_a_part_of_what_256_clients_get():
+    payments = _Payments(per_second=800.0)
+    assert list(rounds._open(FULL, payments, 1)) == [w.MAXIMUM, w.OPEN_LOOP, w.STEADY, w.LOGINS]
+    kinds = [told[1:-1] for told in payments.told]
+    seconds = FULL.open_loop
+    assert kinds == [
+        ("one_by_one", 256, FULL.one_by_one),
+        ("at_rate", seconds, 400.0),
+        ("at_rate", seconds, 200.0),
+        ("at_rate", seconds, 200.0, 2.0),
+    ]
+    assert rounds._open(QUICK, payments, 1) == {}
+
+
+def test_the_maximum_is_a_point_of_the_curve_and_not_measured_again():
+    payments = _Payments(per_second=5.0)
+    runs = {name: (_run(per_second=rate),) for name, rate in ((w.BATCHED, 9), (w.ONE_CLIENT, 1), (w.ONE_BY_ONE, 2))}
+    runs[w.MAXIMUM] = (_run(per_second=2), _run(per_second=3), _run(per_second=9))
+    found = measure_sweeps(FULL, payments, runs).curves
+    assert found[w.OVER_CLIENTS] == ((1, 1), (8, 5.0), (64, 2), (256, 3), (1024, 5.0))
+    assert not any("256" in told[0] for told in payments.told)
+
+
+def test_ours_over_ours_is_the_median_of_the_rounds():
+    hot, uniform = (100, 200, 400), (100, 100, 800)
+    runs = {
+        w.HOT: tuple(_run(per_second=rate) for rate in hot),
+        w.BATCHED: tuple(_run(per_second=rate) for rate in uniform),
+    }
+    assert ratios(replace(NOTHING, runs=runs)) == {"hot_to_uniform": 1.0}
+    runs[w.RETRIED] = tuple(_run(per_second=rate) for rate in (50, 300, 80))
+    assert ratios(replace(NOTHING, runs=runs))["retried_to_fresh"] == 0.5
 
 
 @pytest.mark.parametrize(
@@ -234,6 +362,13 @@ def test_customers_come_at_the_wanted_rate_at_moments_of_their_own():
     assert sum(gap > 1 / 200 for gap in gaps) / len(gaps) == pytest.approx(0.368, abs=0.02)
 
 
+NOTHING = Results(runs={}, peers={}, idle_mb={}, loaded_mb={}, payments_checked=0, records_audited=0)
+
+
+def _run(**changes: float | None) -> Run:
+    return replace(Run(1, 1, 1, 1, 1, 1, 0), **changes)
+
+
 def _measured(**changes: float) -> Results:
     """One run of everything, at the very bound of each goal."""
     rates = {w.BATCHED: 4000, w.ONE_BY_ONE: 450, w.HOT: 3600, w.RETRIED: 3800, w.SMALL_LEDGER: 1000, w.BIG_LEDGER: 900}
@@ -281,9 +416,8 @@ def test_a_goal_that_is_missed_is_the_only_one_that_is():
 
 
 def test_what_was_not_measured_has_no_ratio_and_meets_no_goal():
-    nothing = Results(runs={}, peers={}, idle_mb={}, loaded_mb={}, payments_checked=0, records_audited=0)
-    assert ratios(nothing) == {}
-    assert {goal.met for goal in goals(nothing)} == {None}
+    assert ratios(NOTHING) == {}
+    assert {goal.met for goal in goals(NOTHING)} == {None}
 
 
 def test_the_orders_of_a_crash_are_as_many_as_the_plan_says_and_no_two_share_a_key():
