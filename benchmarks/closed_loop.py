@@ -79,13 +79,15 @@ class _Batches:
 
     async def pay_before(self, channel: grpc.aio.Channel) -> list[Payment]:
         """New orders for every bank, so that the first measured batch has old ones like any other."""
-        payments: list[Payment] = []
-        for bank in self._orders.paying_banks * _REMEMBERED:
+
+        async def pay(bank: str) -> list[Payment]:
             fresh = self._new(bank, self._size)
             transfers = await self.submit(channel, bank, fresh)
-            payments += [completed(order, transfer) for order, transfer in zip(fresh, transfers, strict=True)]
             self.paid[bank].add(fresh)
-        return payments
+            return [completed(order, transfer) for order, transfer in zip(fresh, transfers, strict=True)]
+
+        paid = await asyncio.gather(*map(pay, self._orders.paying_banks * _REMEMBERED))
+        return list(itertools.chain.from_iterable(paid))
 
     async def submit(
         self, channel: grpc.aio.Channel, bank: str, orders: Sequence[order_pb2.Order]

@@ -14,9 +14,12 @@ import pytest
 
 from benchmarks import __main__ as command
 from benchmarks import places
+from benchmarks import workloads as w
+from benchmarks.failures import RunFailed
+from benchmarks.figures import Figure, Results, Run
 from benchmarks.last import last_ratios
 from benchmarks.places import Unusable, check_directory, check_on_disk, check_output, write_whole
-from benchmarks.plan import QUICK
+from benchmarks.plan import FULL, QUICK, Plan
 from benchmarks.report import plain
 
 OURS = Path(command.__file__).parent.parent
@@ -144,6 +147,63 @@ def test_a_file_is_written_as_a_whole_or_stays_as_it_was(tmp_path, monkeypatch):
         write_whole(latest, "third")
     assert latest.read_text() == "second"
     assert list(tmp_path.iterdir()) == [latest]
+
+
+RATES = {w.ONE_BY_ONE: 100.0, w.BATCHED: 1000.0, w.HOT: 900.0}
+FOUND = Results(
+    runs={name: (Run(1, rate, 1, 1, None, 1, 0),) for name, rate in RATES.items()},
+    peers={w.echo(64): Figure((500.0,))},
+    idle_mb={},
+    loaded_mb={},
+    payments_checked=1,
+    records_audited=0,
+    curves={w.OVER_BATCHES: ((1, 10.0),), w.OVER_CLIENTS: ((1, 10.0),)},
+)
+
+
+def ended(monkeypatch, *words: str) -> int:
+    monkeypatch.setattr(sys, "argv", ["benchmarks", *words])
+    monkeypatch.setattr(command, "end_on_signals", lambda: None)
+    return command.main()
+
+
+def test_what_was_measured_is_written_with_the_commit_that_it_began_with(monkeypatch, tmp_path):
+    head, plans = ["begun"], []
+
+    def measure(plan: Plan, *_: object) -> Results:
+        head[0] = "worked on meanwhile"
+        plans.append(plan)
+        time.sleep(0.6 if plan == QUICK else 0)
+        return FOUND
+
+    monkeypatch.setattr(command, "measure", measure)
+    monkeypatch.setattr(command, "commit", lambda: head[0])
+    out = tmp_path / "out.json"
+    assert ended(monkeypatch, "--directory", str(tmp_path), "--output", str(out)) == 0
+    found = json.loads(out.read_text())
+    assert plans == [FULL, QUICK]
+    assert found["commit"] == "begun"
+    assert found["quick"] == {"seconds": 1, "plan": plain(QUICK), "ratios": found["ratios"]}
+    assert out.with_suffix(".svg").read_text().startswith("<svg")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out.json", "out.svg"]
+
+
+@pytest.mark.parametrize(("before", "code"), [(2.0, 0), (2.7, 1)])
+def test_the_quick_one_tells_by_its_exit_code_whether_a_ratio_fell(monkeypatch, tmp_path, before, code):
+    monkeypatch.setattr(command, "measure", lambda *_: FOUND)
+    monkeypatch.setattr(command, "last_ratios", lambda _: {"batched_to_echo_64": before})
+    assert ended(monkeypatch, "--quick", "--directory", str(tmp_path)) == code
+
+
+def test_a_failed_run_leaves_the_last_figures_as_they_were(monkeypatch, tmp_path):
+    def failing(*_: object) -> Results:
+        raise RunFailed("a payment is missing")
+
+    monkeypatch.setattr(command, "measure", failing)
+    out = tmp_path / "out.json"
+    out.write_text("as before")
+    assert ended(monkeypatch, "--directory", str(tmp_path), "--output", str(out)) == 1
+    assert out.read_text() == "as before"
 
 
 MEASURING = """
