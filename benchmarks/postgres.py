@@ -82,7 +82,7 @@ def running_postgres(parent: Path) -> Iterator[Postgres]:
         finally:
             _stop(user, directory, pg_ctl, "--pgdata", str(data), "--wait", "--mode", "immediate", "stop")
     finally:
-        shutil.rmtree(directory, ignore_errors=True)
+        _remove(directory)
 
 
 def _stop(user: str | None, directory: Path, *command: str) -> None:
@@ -96,6 +96,16 @@ def _stop(user: str | None, directory: Path, *command: str) -> None:
             time.sleep(_STOP_AGAIN_AFTER)
         else:
             return
+
+
+def _remove(directory: Path) -> None:
+    """A program that was interrupted may have left one that still writes for a moment."""
+    end = time.monotonic() + _STOPPED_WITHIN
+    while time.monotonic() < end:
+        shutil.rmtree(directory, ignore_errors=True)
+        if not directory.exists():
+            return
+        time.sleep(_STOP_AGAIN_AFTER)
 
 
 def _find(program: str) -> str:

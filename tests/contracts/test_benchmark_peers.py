@@ -2,6 +2,7 @@
 
 import ast
 import re
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -104,6 +105,21 @@ def test_whoever_interrupts_the_start_has_the_server_stopped_and_nothing_left(tm
     with pytest.raises(failure), postgres.running_postgres(below):
         pytest.fail("started")
     assert (tmp_path / "calls").read_text().splitlines()[-1].endswith("--wait --mode immediate stop")
+    assert list(below.iterdir()) == []
+
+
+def test_a_directory_in_which_somebody_still_writes_is_removed_all_the_same(tmp_path, monkeypatch):
+    below, rmtree, tries = _programs(tmp_path, monkeypatch), shutil.rmtree, []
+
+    def while_somebody_writes(directory, **named):
+        rmtree(directory, **named)
+        if not tries:
+            (directory / "base").mkdir(parents=True)
+        tries.append(directory)
+
+    monkeypatch.setattr(postgres.shutil, "rmtree", while_somebody_writes)
+    with postgres.running_postgres(below):
+        pass
     assert list(below.iterdir()) == []
 
 
