@@ -44,7 +44,7 @@ lint: .venv/.development  # style, types, import rules, the contract
 bench: compile  # how fast, with percentiles, beside others; writes benchmarks/latest.json and docs/benchmarks.svg
 	@$(BIN)/python -m benchmarks
 
-bench-quick: compile  # slower than the last make bench? In a minute, by ratios; exit code 1 if one fell by a quarter
+bench-quick: compile  # slower than the last make bench that was committed? In a minute and a half, by ratios; exit code 1 if one fell by a quarter
 	@$(BIN)/python -m benchmarks --quick
 
 bench-curves: compile  # how cost grows with banks, accounts, entries and clients; an hour; writes benchmarks/curves.json and docs/curves.svg
