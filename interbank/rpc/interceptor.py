@@ -2,8 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any, TypeAlias
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
+from typing import Any, TypeAlias, cast
 
 import grpc
 from google.protobuf.message import DecodeError
@@ -82,11 +83,11 @@ class Door(grpc.aio.ServerInterceptor):
             return grpc.unary_unary_rpc_method_handler(self._answering(method, handler.unary_unary), parse, render)
         if handler.stream_unary:
             return grpc.stream_unary_rpc_method_handler(
-                self._answering(method, _within_limit(handler.stream_unary)), parse, render
+                self._answering(method, _requiring_messages(handler.stream_unary)), parse, render
             )
         if handler.stream_stream:
             return grpc.stream_stream_rpc_method_handler(
-                self._answering(method, _within_limit(handler.stream_stream)), parse, render
+                self._answering(method, _requiring_messages(handler.stream_stream)), parse, render
             )
         return grpc.unary_stream_rpc_method_handler(self._streaming(method, handler.unary_stream), parse, render)
 
@@ -128,12 +129,14 @@ class Door(grpc.aio.ServerInterceptor):
                 call.enter(self._admit, request)
                 response = await behaviour(request, context)
             except Exception as error:
-                return await call.refuse(error)
+                refused = call.refusal(error)
             except asyncio.CancelledError:
                 call.done("CANCELLED")
                 raise
-            call.done("OK")
-            return response
+            else:
+                call.done("OK")
+                return response
+            return await call.refuse(refused)
 
         return answer
 
@@ -145,11 +148,14 @@ class Door(grpc.aio.ServerInterceptor):
                 async for response in behaviour(request, context):
                     yield response
             except Exception as error:
-                await call.refuse(error)
+                refused = call.refusal(error)
             except asyncio.CancelledError:
                 call.done("CANCELLED")
                 raise
-            call.done("OK")
+            else:
+                call.done("OK")
+                return
+            await call.refuse(refused)
 
         return stream
 
@@ -159,16 +165,19 @@ def _require_message(request: Any) -> None:
         raise request
 
 
-def _within_limit(behaviour: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
-    """A handler of a stream of requests that ends at the first one that is refused where it is read."""
+def _requiring_messages(behaviour: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+    """A handler of a stream of requests that ends at the first one that is refused where it is read. The generators
+    are closed with it: gRPC's belongs to an object that belongs to it, and holds the last request until then."""
 
-    async def small_ones(requests: AsyncIterator[Any]) -> AsyncIterator[Any]:
+    async def required(requests: AsyncGenerator[Any, None]) -> AsyncGenerator[Any, None]:
         async for request in requests:
             _require_message(request)
             yield request
 
     async def answer(requests: AsyncIterator[Any], context: Context) -> Any:
-        return await behaviour(small_ones(requests), context)
+        received = cast("AsyncGenerator[Any, None]", aiter(requests))
+        async with aclosing(received), aclosing(required(received)) as messages:
+            return await behaviour(messages, context)
 
     return answer
 
@@ -188,7 +197,8 @@ class _Call:
             admit(self._context, self._method)
         _require_message(request)
 
-    async def refuse(self, error: Exception) -> Any:
+    def refusal(self, error: Exception) -> Refused:
+        """What the caller is told of an error. It holds nothing of what went on before it."""
         if isinstance(error, grpc.aio.AbortError):
             raise error
         if not isinstance(error, Refused):
@@ -196,9 +206,18 @@ class _Call:
             error = Refused(Reason.INTERNAL)
         elif error.reason.kind is Kind.BROKEN:
             log.error("%s %s %s", self._name, self._id, error.message)
-        self.done(error.reason.name)
-        status = to_status(error, self._id)
-        await self._context.abort_with_status(rpc_status.to_status(status))
+        error.__cause__ = error.__context__ = None
+        return error.with_traceback(None)
+
+    async def refuse(self, refused: Refused) -> None:
+        self.done(refused.reason.name)
+        status = rpc_status.to_status(to_status(refused, self._id))
+        try:
+            await self._context.abort_with_status(status)
+        except grpc.aio.AbortError as ended:
+            # gRPC keeps it with the call, and raises it again: with our frames it would hold the call and all that
+            # they hold, until the collector comes by.
+            ended.with_traceback(None)
 
     def done(self, answer: str) -> None:
         if not self._method.startswith(_QUIET):
