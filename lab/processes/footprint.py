@@ -5,8 +5,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from interbank.storage.sqlite import WRITER_CACHE_KB
-
 
 @dataclass(frozen=True, slots=True)
 class Footprint:
@@ -17,9 +15,8 @@ class Footprint:
     threads: int
 
 
-SLACK = Footprint(50.0 + WRITER_CACHE_KB * 1024 / 1e6, 10, 5)
-"""By how much more than at the beginning is still about the same. A writer fills its cache as its file grows. A
-connection that one end was never told of may stand
+SLACK = Footprint(50.0, 10, 5)
+"""By how much more than at the beginning is still about the same. A connection that one end was never told of may stand
 for 40 seconds, until it is asked whether it lives."""
 
 

@@ -249,8 +249,8 @@ def test_a_seed_gives_one_plan_and_a_round_has_one_fate_at_most() -> None:
 def test_a_process_that_grew_is_named() -> None:
     before = {"NORTH": Footprint(90.0, 23, 12)}
     assert list(grown(before, {"NORTH": Footprint(120.0, 30, 14)})) == []
-    assert list(grown(before, {"NORTH": Footprint(250.0, 223, 62)})) == [
-        "NORTH holds 250 MB, at the beginning 90",
+    assert list(grown(before, {"NORTH": Footprint(190.0, 223, 62)})) == [
+        "NORTH holds 190 MB, at the beginning 90",
         "NORTH has 223 descriptors open, at the beginning 23",
         "NORTH has 62 threads, at the beginning 12",
     ]
