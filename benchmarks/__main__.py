@@ -1,7 +1,6 @@
 """python -m benchmarks: measures a network on this computer and says how fast it is. See README.md beside this."""
 
 import argparse
-import json
 import sys
 import tempfile
 import time
@@ -19,7 +18,7 @@ from benchmarks.goals import ratios
 from benchmarks.guard import compare
 from benchmarks.last import last_ratios
 from benchmarks.picture import picture
-from benchmarks.places import Unusable, check_directory, check_on_disk, check_output, write_whole
+from benchmarks.places import Kept, Unusable, ask_for_places, check_directory, check_on_disk
 from benchmarks.plan import FULL, QUICK, Plan
 from benchmarks.report import document, goal_table, guard_table, remarks, table
 from benchmarks.runs import measure
@@ -28,6 +27,7 @@ from lab.machine import commit, describe_machine, supported
 
 LATEST = Path(__file__).parent / "latest.json"
 CHART = Path(__file__).parent.parent / "docs" / "benchmarks.svg"
+KEPT = Kept(LATEST, CHART)
 
 Measure = Callable[[Plan, str], Results]
 """Measures a plan with files in a directory of this name."""
@@ -95,8 +95,7 @@ def _full(measured: Measure, filesystem: str, output: Path | None) -> int:
         quick_seconds=ended - between,
     )
     title = f"Interbank on {machine['cores']} cores, {date.date()}"
-    write_whole(output or LATEST, json.dumps(found, indent=2, ensure_ascii=False) + "\n")
-    write_whole(_chart(output), picture(results, title=title))
+    KEPT.or_else(output).write(found, picture(results, title=title))
     return 0
 
 
@@ -126,15 +125,9 @@ def _check_places(arguments: argparse.Namespace) -> None:
     check_directory(arguments.directory)
     if arguments.quick:
         return
-    output: Path | None = arguments.output
-    for path in (output or LATEST, _chart(output)):
-        check_output(path)
-    if output is None:
+    KEPT.or_else(arguments.output).check()
+    if arguments.output is None:
         check_on_disk(arguments.directory, LATEST)
-
-
-def _chart(output: Path | None) -> Path:
-    return CHART if output is None else output.with_suffix(".svg")
 
 
 def _arguments() -> argparse.Namespace:
@@ -144,16 +137,7 @@ def _arguments() -> argparse.Namespace:
         action="store_true",
         help="in a minute and a half, held against the last measurement; exit code 1 if slower",
     )
-    parser.add_argument(
-        "--directory",
-        type=Path,
-        default=Path("/var/tmp"),  # noqa: S108 (on a disk, unlike /tmp on many systems)
-        metavar="DIR",
-        help="on the disk to measure; by default /var/tmp",
-    )
-    parser.add_argument(
-        "--output", type=Path, metavar="FILE", help="write figures and chart here, and not to latest.json and docs"
-    )
+    ask_for_places(parser, KEPT)
     return parser.parse_args()
 
 

@@ -1,8 +1,13 @@
 """Where a measurement has its files and leaves its figures: looked at before anything is measured."""
 
+import argparse
+import json
 import os
 import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from benchmarks.disk import IN_MEMORY, filesystem
 
@@ -13,6 +18,45 @@ class Unusable(Exception):
     def __init__(self, message: str, hint: str) -> None:
         super().__init__(message)
         self.hint = hint
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """The figures of a measurement, and their chart."""
+
+    figures: Path
+    chart: Path
+
+    def or_else(self, output: Path | None) -> "Kept":
+        """These, or what --output names, with the chart beside it."""
+        return self if output is None else Kept(output, output.with_suffix(".svg"))
+
+    def check(self) -> None:
+        """Raises Unusable if nobody can write them."""
+        check_output(self.figures)
+        check_output(self.chart)
+
+    def write(self, found: Mapping[str, Any], picture: str) -> None:
+        """Each of them whole. Raises OSError."""
+        write_whole(self.figures, json.dumps(found, indent=2, ensure_ascii=False) + "\n")
+        write_whole(self.chart, picture)
+
+
+def ask_for_places(parser: argparse.ArgumentParser, kept: Kept) -> None:
+    """The options of every measurement: `directory` and `output`."""
+    parser.add_argument(
+        "--directory",
+        type=Path,
+        default=Path("/var/tmp"),  # noqa: S108 (on a disk, unlike /tmp on many systems)
+        metavar="DIR",
+        help="on the disk to measure; by default /var/tmp",
+    )
+    parser.add_argument(
+        "--output",
+        type=Path,
+        metavar="FILE",
+        help=f"write figures and chart here, and not to {kept.figures.name} and docs",
+    )
 
 
 def check_directory(directory: Path) -> None:

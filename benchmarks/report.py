@@ -11,6 +11,7 @@ from benchmarks import workloads as w
 from benchmarks.disk import IN_MEMORY
 from benchmarks.figures import Figure, Results, Run
 from benchmarks.goals import Goal, goals, ratios
+from benchmarks.growth.sizes import Sizes
 from benchmarks.guard import Change
 from benchmarks.plan import BATCH, BATCHES_IN_FLIGHT, CLIENTS, QUICK, Plan
 
@@ -88,8 +89,8 @@ def guard_table(changes: Sequence[Change]) -> Table:
     return shown
 
 
-def plain(plan: Plan) -> dict[str, Any]:
-    """A plan as it stands in JSON."""
+def plain(plan: Plan | Sizes) -> dict[str, Any]:
+    """A plan, of this or of the curves, as it stands in JSON."""
     return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(plan).items()}
 
 

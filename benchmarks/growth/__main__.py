@@ -1,7 +1,6 @@
 """python -m benchmarks.growth: what a payment costs as the network grows. See the README one folder up."""
 
 import argparse
-import json
 import sys
 import tempfile
 import time
@@ -18,50 +17,58 @@ from benchmarks.growth.points import Point
 from benchmarks.growth.report import document, picture, table
 from benchmarks.growth.sizes import FULL, SMALL, Sizes
 from benchmarks.payments import Say
+from benchmarks.places import Kept, Unusable, ask_for_places, check_directory, check_on_disk
 from interbank.refusals import Refused
 from lab.machine import commit, describe_machine, supported
 
-CURVES = Path(__file__).parent.parent / "curves.json"
-CHART = Path(__file__).parent.parent.parent / "docs" / "curves.svg"
+_ROOT = Path(__file__).parents[2]
+KEPT = Kept(_ROOT / "benchmarks" / "curves.json", _ROOT / "docs" / "curves.svg")
 
 
 def main() -> int:
     """Measure every curve, show and remember them; returns the exit code."""
     arguments = _arguments()
-    people, begun = Console(stderr=True, highlight=False), time.monotonic()
+    people = Console(stderr=True, highlight=False)
     if not supported():
         people.print("error: memory and processor time are read from /proc, so this needs Linux")
         return 1
-
-    def say(text: str) -> None:
-        people.print(f"[dim]{time.monotonic() - begun:5.0f} s[/]  {text}")
-
-    end_on_signals()
-    sizes, date = SMALL if arguments.small else FULL, datetime.now(UTC)
+    # What was measured with small sizes is kept only where somebody says so.
+    kept = None if arguments.small and arguments.output is None else KEPT.or_else(arguments.output)
     try:
-        with tempfile.TemporaryDirectory(prefix="interbank-curves-", dir=arguments.directory) as directory:
-            curves = _measured(sizes, Path(directory), say)
-            machine = describe_machine(filesystem(Path(directory)))
+        check_directory(arguments.directory)
+        if kept is not None:
+            kept.check()
+        if kept is KEPT:
+            check_on_disk(arguments.directory, KEPT.figures)
+    except Unusable as why:
+        people.print(f"error: {why}\nhint: {why.hint}", markup=False)
+        return 1
+    end_on_signals()
+    try:
+        _measure(SMALL if arguments.small else FULL, arguments.directory, kept, people)
     except (RunFailed, Refused) as failed:
         people.print(f"error: {failed}", markup=False)
         people.print("no figures: a run that fails has no number")
         return 1
-    Console(width=None if sys.stdout.isatty() else 120, highlight=False).print(table(curves))
-    found = document(
-        curves,
-        sizes,
-        machine,
-        commit=commit(),
-        date=date.isoformat(timespec="seconds"),
-        seconds=time.monotonic() - begun,
-    )
-    output = arguments.output or (None if arguments.small else CURVES)
-    if output is not None:
-        output.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        chart = CHART if output == CURVES else output.with_suffix(".svg")
-        title = f"Cost as the work grows, on {machine['cores']} cores, {date.date()}"
-        chart.write_text(picture(curves, title=title), encoding="utf-8")
     return 0
+
+
+def _measure(sizes: Sizes, parent: Path, kept: Kept | None, people: Console) -> None:
+    # The commit of now: whoever works on meanwhile changes what is there, and not what is measured.
+    measured_commit, begun, date = commit(), time.monotonic(), datetime.now(UTC)
+
+    def say(text: str) -> None:
+        people.print(f"[dim]{time.monotonic() - begun:5.0f} s[/]  {text}")
+
+    with tempfile.TemporaryDirectory(prefix="interbank-curves-", dir=parent) as directory:
+        machine = describe_machine(filesystem(Path(directory)))
+        curves = _measured(sizes, Path(directory), say)
+    Console(width=None if sys.stdout.isatty() else 120, highlight=False).print(table(curves))
+    if kept is not None:
+        iso, seconds = date.isoformat(timespec="seconds"), time.monotonic() - begun
+        found = document(curves, sizes, machine, commit=measured_commit, date=iso, seconds=seconds)
+        title = f"Cost as the work grows, on {machine['cores']} cores, {date.date()}"
+        kept.write(found, picture(curves, title=title))
 
 
 def _measured(sizes: Sizes, directory: Path, say: Say) -> dict[str, list[Point]]:
@@ -80,16 +87,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--small", action="store_true", help="two minutes, to see that everything works; writes only to --output"
     )
-    parser.add_argument(
-        "--directory",
-        type=Path,
-        default=Path("/var/tmp"),  # noqa: S108 (on a disk, unlike /tmp on many systems)
-        metavar="DIR",
-        help="on the disk to measure; by default /var/tmp",
-    )
-    parser.add_argument(
-        "--output", type=Path, metavar="FILE", help="write figures and chart here, and not to curves.json and docs"
-    )
+    ask_for_places(parser, KEPT)
     return parser.parse_args()
 
 

@@ -1,7 +1,7 @@
 """The curves as a table for people, as an object for programs, and as a picture. No input or output."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import fields
 from typing import Any
 
 from rich import box
@@ -12,7 +12,7 @@ from benchmarks.chart import Line, Panel, svg
 from benchmarks.figures import Curve, Figure, Run
 from benchmarks.growth.points import Point
 from benchmarks.growth.sizes import Sizes
-from benchmarks.report import number
+from benchmarks.report import number, plain
 
 Curves = Mapping[str, Sequence[Point]]
 """Points in order, by what grows."""
@@ -36,7 +36,7 @@ def document(
         "commit": commit,
         "seconds": round(seconds),
         "machine": dict(machine),
-        "sizes": {name: list(some) if isinstance(some, tuple) else some for name, some in asdict(sizes).items()},
+        "sizes": plain(sizes),
         "curves": {
             axis: [
                 {"size": point.size, "grown": _all_of(point.runs), "beside": _all_of(point.beside)} for point in points

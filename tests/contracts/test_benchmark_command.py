@@ -17,6 +17,7 @@ from benchmarks import places
 from benchmarks import workloads as w
 from benchmarks.failures import RunFailed
 from benchmarks.figures import Figure, Results, Run
+from benchmarks.growth import __main__ as curves
 from benchmarks.last import last_ratios
 from benchmarks.places import Unusable, check_directory, check_on_disk, check_output, write_whole
 from benchmarks.plan import FULL, QUICK, Plan
@@ -168,16 +169,17 @@ def ended(monkeypatch, *words: str) -> int:
 
 
 def test_what_was_measured_is_written_with_the_commit_that_it_began_with(monkeypatch, tmp_path):
-    head, plans = ["begun"], []
+    head, plans, now = ["begun"], [], [100.0]
 
     def measure(plan: Plan, *_: object) -> Results:
         head[0] = "worked on meanwhile"
         plans.append(plan)
-        time.sleep(0.6 if plan == QUICK else 0)
+        now[0] += 0.6 if plan == QUICK else 0
         return FOUND
 
     monkeypatch.setattr(command, "measure", measure)
     monkeypatch.setattr(command, "commit", lambda: head[0])
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
     out = tmp_path / "out.json"
     assert ended(monkeypatch, "--directory", str(tmp_path), "--output", str(out)) == 0
     found = json.loads(out.read_text())
@@ -210,6 +212,7 @@ MEASURING = """
 import signal, sys, time
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
+from pathlib import Path
 from benchmarks.ending import end_on_signals
 
 if __name__ == "__main__":
@@ -221,7 +224,9 @@ if __name__ == "__main__":
             print("measuring", flush=True)
             load.result()
     finally:
-        time.sleep(0.5)
+        print("stopping", flush=True)
+        while not Path(sys.argv[1]).exists():
+            time.sleep(0.01)
         print("stopped", flush=True)
 """
 
@@ -231,7 +236,7 @@ def _measuring(tmp_path: Path, *before: str) -> subprocess.Popen[str]:
     script.write_text(textwrap.dedent(MEASURING))
     environment = {**os.environ, "PYTHONPATH": str(OURS)}
     started = subprocess.Popen(
-        [*before, sys.executable, str(script)],
+        [*before, sys.executable, str(script), str(tmp_path / "go on")],
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, text=True,
     )  # fmt: skip
     assert started.stdout is not None
@@ -243,8 +248,9 @@ def _measuring(tmp_path: Path, *before: str) -> subprocess.Popen[str]:
 def test_whoever_ends_it_by_a_signal_has_the_servers_stopped_at_once(tmp_path, number):
     begun, measuring = time.monotonic(), _measuring(tmp_path)
     measuring.send_signal(number)
-    time.sleep(0.2)
+    assert measuring.stdout.readline() == "stopping\n"
     measuring.send_signal(signal.SIGTERM)  # impatience does not leave half of it
+    (tmp_path / "go on").touch()
     said, _ = measuring.communicate(timeout=30)
     assert said == "stopped\n"
     assert measuring.returncode == 128 + number
@@ -252,15 +258,35 @@ def test_whoever_ends_it_by_a_signal_has_the_servers_stopped_at_once(tmp_path, n
 
 
 def test_nohup_keeps_it_going(tmp_path):
+    (tmp_path / "go on").touch()
     measuring = _measuring(tmp_path, "nohup")
     measuring.send_signal(signal.SIGHUP)
-    time.sleep(0.5)
-    assert measuring.poll() is None
-    measuring.terminate()
-    assert measuring.communicate(timeout=30)[0] == "stopped\n"
+    measuring.terminate()  # after it: whoever heeds the first has another exit code
+    assert measuring.communicate(timeout=30)[0] == "stopping\nstopped\n"
+    assert measuring.returncode == 128 + signal.SIGTERM
 
 
 @pytest.mark.parametrize("module", ["benchmarks", "benchmarks.growth"])
 def test_both_commands_end_on_signals(module):
     text = (OURS / module.replace(".", "/") / "__main__.py").read_text()
     assert "    end_on_signals()\n" in text
+
+
+@pytest.mark.parametrize("module", [command, curves], ids=["bench", "curves"])
+@pytest.mark.parametrize("words", [("--directory", "nowhere"), ("--output", "nowhere/out.json")])
+def test_neither_command_measures_what_it_could_not_keep(monkeypatch, tmp_path, capsys, module, words):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["benchmarks", *words])
+    monkeypatch.setattr(module, "_measure", lambda *_: pytest.fail("measured"))
+    assert module.main() == 1
+    assert "error: nowhere" in capsys.readouterr().err
+
+
+def test_small_curves_are_kept_only_where_somebody_says_so(monkeypatch, tmp_path):
+    kept = []
+    monkeypatch.setattr(curves, "_measure", lambda _sizes, _parent, place, _people: kept.append(place))
+    monkeypatch.setattr(curves, "end_on_signals", lambda: None)
+    for words in (("--small",), ("--small", "--output", str(tmp_path / "x.json"))):
+        monkeypatch.setattr(sys, "argv", ["curves", "--directory", str(tmp_path), *words])
+        assert curves.main() == 0
+    assert kept == [None, places.Kept(tmp_path / "x.json", tmp_path / "x.svg")]

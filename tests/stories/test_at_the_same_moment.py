@@ -123,3 +123,39 @@ async def test_noting_that_a_session_is_used_undoes_no_login_beside_it(world: Wo
     sessions._remembered[session.token_hash] = old
     await asyncio.gather(sessions.add_access(old, "SOUTH", Access(1, b"g" * 32)), sessions._use(old))
     assert set(sessions._remembered[session.token_hash].access) == {"NORTH", "SOUTH"}
+
+
+async def test_a_known_order_that_ends_while_it_is_looked_up_is_told_as_ended(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its bank is away when it is sent again, so that it is looked up; it ends between the look and the answer."""
+    alice = await world.customer("alice", "NORTH", cents=10_00)
+    bob = await world.customer("bob", "SOUTH")
+    order = an_order(alice.at("NORTH"), bob.named_at("SOUTH"), 1_00, "looked up")
+    credit = world.wire.hold_request(InstructionKind.CREDIT)
+    (accepted,) = await alice.submit([order])
+    await credit.arrived.wait()
+    submission = world.gateway.server.gateway.payments._intake._submission
+    database = submission._database
+
+    class ReadLate:
+        def __init__(self) -> None:
+            self.reads = 0
+
+        async def read(self, work: Work[T]) -> T:
+            found = await database.read(work)
+            self.reads += 1
+            if self.reads == 1:
+                credit.release()
+                await world.quiet()
+            return found
+
+    def away(*_: object) -> Refused:
+        return Refused(Reason.PAYEE_BANK_UNAVAILABLE)
+
+    monkeypatch.setattr(submission, "_database", ReadLate())
+    monkeypatch.setattr(submission, "_refusal", away)
+    (again,) = await alice.submit([order])
+
+    assert again.transfer.transfer_id == accepted.transfer.transfer_id
+    assert again.transfer.final
