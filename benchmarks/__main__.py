@@ -36,7 +36,7 @@ Measure = Callable[[Plan, str], Results]
 def main() -> int:
     """Measure, show, remember or compare; returns the exit code."""
     arguments = _arguments()
-    people = Console(stderr=True, highlight=False)
+    people = Console(stderr=True, highlight=False, soft_wrap=True)
     if not supported():
         people.print("error: memory and processor time are read from /proc, so this needs Linux")
         return 1

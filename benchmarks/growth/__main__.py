@@ -28,7 +28,7 @@ KEPT = Kept(_ROOT / "benchmarks" / "curves.json", _ROOT / "docs" / "curves.svg")
 def main() -> int:
     """Measure every curve, show and remember them; returns the exit code."""
     arguments = _arguments()
-    people = Console(stderr=True, highlight=False)
+    people = Console(stderr=True, highlight=False, soft_wrap=True)
     if not supported():
         people.print("error: memory and processor time are read from /proc, so this needs Linux")
         return 1
