@@ -129,14 +129,12 @@ class Door(grpc.aio.ServerInterceptor):
                 call.enter(self._admit, request)
                 response = await behaviour(request, context)
             except Exception as error:
-                refused = call.refusal(error)
+                return await call.refuse(error)
             except asyncio.CancelledError:
                 call.done("CANCELLED")
                 raise
-            else:
-                call.done("OK")
-                return response
-            return await call.refuse(refused)
+            call.done("OK")
+            return response
 
         return answer
 
@@ -148,14 +146,12 @@ class Door(grpc.aio.ServerInterceptor):
                 async for response in behaviour(request, context):
                     yield response
             except Exception as error:
-                refused = call.refusal(error)
+                await call.refuse(error)
+                return
             except asyncio.CancelledError:
                 call.done("CANCELLED")
                 raise
-            else:
-                call.done("OK")
-                return
-            await call.refuse(refused)
+            call.done("OK")
 
         return stream
 
@@ -166,18 +162,18 @@ def _require_message(request: Any) -> None:
 
 
 def _requiring_messages(behaviour: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
-    """A handler of a stream of requests that ends at the first one that is refused where it is read. The generators
-    are closed with it: gRPC's belongs to an object that belongs to it, and holds the last request until then."""
+    """A handler of a stream of requests that ends at the first one that is refused where it is read. gRPC's generator
+    is closed with it: it holds the last request, and belongs to an object that belongs to it."""
 
-    async def required(requests: AsyncGenerator[Any, None]) -> AsyncGenerator[Any, None]:
+    async def required(requests: AsyncIterator[Any]) -> AsyncIterator[Any]:
         async for request in requests:
             _require_message(request)
             yield request
 
     async def answer(requests: AsyncIterator[Any], context: Context) -> Any:
         received = cast("AsyncGenerator[Any, None]", aiter(requests))
-        async with aclosing(received), aclosing(required(received)) as messages:
-            return await behaviour(messages, context)
+        async with aclosing(received):
+            return await behaviour(required(received), context)
 
     return answer
 
@@ -197,27 +193,26 @@ class _Call:
             admit(self._context, self._method)
         _require_message(request)
 
-    def refusal(self, error: Exception) -> Refused:
-        """What the caller is told of an error. It holds nothing of what went on before it."""
+    async def refuse(self, error: Exception) -> None:
+        """End the call with this error, and hold nothing of it: gRPC keeps the AbortError with the call and raises it
+        again, and frames of ours in a traceback would hold that call, its request and all that became of it, until the
+        collector comes by."""
         if isinstance(error, grpc.aio.AbortError):
             raise error
+        refused = self._told(error)
+        self.done(refused.reason.name)
+        try:
+            await self._context.abort_with_status(rpc_status.to_status(to_status(refused, self._id)))
+        except grpc.aio.AbortError as ended:
+            ended.with_traceback(None).__context__ = None
+
+    def _told(self, error: Exception) -> Refused:
         if not isinstance(error, Refused):
             log.error("%s %s failed", self._name, self._id, exc_info=error)
-            error = Refused(Reason.INTERNAL)
-        elif error.reason.kind is Kind.BROKEN:
+            return Refused(Reason.INTERNAL)
+        if error.reason.kind is Kind.BROKEN:
             log.error("%s %s %s", self._name, self._id, error.message)
-        error.__cause__ = error.__context__ = None
-        return error.with_traceback(None)
-
-    async def refuse(self, refused: Refused) -> None:
-        self.done(refused.reason.name)
-        status = rpc_status.to_status(to_status(refused, self._id))
-        try:
-            await self._context.abort_with_status(status)
-        except grpc.aio.AbortError as ended:
-            # gRPC keeps it with the call, and raises it again: with our frames it would hold the call and all that
-            # they hold, until the collector comes by.
-            ended.with_traceback(None)
+        return error
 
     def done(self, answer: str) -> None:
         if not self._method.startswith(_QUIET):

@@ -3,41 +3,55 @@
 import asyncio
 import gc
 import weakref
-from collections.abc import AsyncIterator, Iterator
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Iterator
+from functools import partial
+from typing import Any, TypeVar
 
 import grpc
 import pytest
 
 from interbank.refusals import Reason, Refused
+from interbank.rpc import interceptor
 from tests.contracts.doors import SERVICE, standing
+
+T = TypeVar("T")
 
 
 class Batch:
     """What a call holds: its request, and what the handler makes of it."""
 
 
-class Batches:
-    """All that were made, and when each was let go."""
+class Fault(Exception):
+    """One of ours, that nobody is told of."""
 
-    def __init__(self) -> None:
+
+class Held:
+    """What calls hold, and when each of it was let go."""
+
+    def __init__(self, error: Callable[[], Exception]) -> None:
         self.let_go: list[asyncio.Event] = []
+        self._error = error
 
-    def another(self, _raw: bytes = b"") -> Batch:
-        batch, event = Batch(), asyncio.Event()
-        weakref.finalize(batch, event.set)
-        self.let_go.append(event)
-        return batch
+    def batch(self, _raw: bytes = b"") -> Batch:
+        return self._noted(Batch())
 
     async def refuse(self) -> None:
-        batch = self.another()
+        batch = self.batch()
         await asyncio.sleep(0)
-        raise Refused(Reason.STORAGE_FULL, type(batch).__name__) from OSError(28, "No space left on device")
+        assert batch is not None
+        raise self._noted(self._error())
+
+    def _noted(self, held: T) -> T:
+        event = asyncio.Event()
+        weakref.finalize(held, event.set)
+        self.let_go.append(event)
+        return held
 
 
 @pytest.fixture
-def without_collector() -> Iterator[None]:
-    """What is held in a circle stays."""
+def without_collector(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What is held in a circle stays. pytest keeps what is logged, and with it the error: nothing is."""
+    monkeypatch.setattr(interceptor.log, "disabled", True)
     gc.disable()
     yield
     gc.enable()
@@ -47,32 +61,42 @@ def without_collector() -> Iterator[None]:
     ("method", "kind", "request_"),
     [("One", "unary_unary", b""), ("Several", "unary_stream", b""), ("OneAfterAnother", "stream_stream", [b""])],
 )
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (partial(Refused, Reason.STORAGE_FULL), grpc.StatusCode.RESOURCE_EXHAUSTED),
+        (Fault, grpc.StatusCode.INTERNAL),
+    ],
+    ids=["refusal", "fault"],
+)
 @pytest.mark.usefixtures("without_collector")
-async def test_a_refused_call_holds_nothing_when_it_has_ended(method: str, kind: str, request_: Any) -> None:
-    batches = Batches()
+async def test_a_refused_call_holds_nothing_when_it_has_ended(
+    method: str, kind: str, request_: Any, error: Callable[[], Exception], status: grpc.StatusCode
+) -> None:
+    held = Held(error)
 
     async def one(_request: Any, _context: Any) -> bytes:
-        await batches.refuse()
+        await held.refuse()
         return b""
 
     async def several(_request: Any, _context: Any) -> AsyncIterator[bytes]:
-        await batches.refuse()
+        await held.refuse()
         yield b""
 
     async def one_after_another(requests: AsyncIterator[Any], _context: Any) -> None:
         async for _request in requests:
-            await batches.refuse()
+            await held.refuse()
 
     handlers = {
-        "One": grpc.unary_unary_rpc_method_handler(one, batches.another),
-        "Several": grpc.unary_stream_rpc_method_handler(several, batches.another),
-        "OneAfterAnother": grpc.stream_stream_rpc_method_handler(one_after_another, batches.another),
+        "One": grpc.unary_unary_rpc_method_handler(one, held.batch),
+        "Several": grpc.unary_stream_rpc_method_handler(several, held.batch),
+        "OneAfterAnother": grpc.stream_stream_rpc_method_handler(one_after_another, held.batch),
     }
     async with standing(handlers) as address, grpc.aio.insecure_channel(address) as channel:
         for _ in range(5):
             call = getattr(channel, kind)(f"/{SERVICE}/{method}")(request_)
-            assert await call.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
-        assert len(batches.let_go) == 10
+            assert await call.code() is status
+        assert len(held.let_go) == 5 * 3  # request, what became of it, and the error
         async with asyncio.timeout(5):
-            for event in batches.let_go:
+            for event in held.let_go:
                 await event.wait()
