@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich import box
 from rich.table import Table
@@ -11,9 +11,11 @@ from benchmarks import workloads as w
 from benchmarks.disk import IN_MEMORY
 from benchmarks.figures import Figure, Results, Run
 from benchmarks.goals import Goal, goals, ratios
-from benchmarks.growth.sizes import Sizes
 from benchmarks.guard import Change
 from benchmarks.plan import BATCH, BATCHES_IN_FLIGHT, CLIENTS, QUICK, Plan
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 _BUSY_PERCENT = 10
 _OF_A_RUN = tuple(field.name for field in fields(Run))
@@ -89,8 +91,8 @@ def guard_table(changes: Sequence[Change]) -> Table:
     return shown
 
 
-def plain(plan: Plan | Sizes) -> dict[str, Any]:
-    """A plan, of this or of the curves, as it stands in JSON."""
+def plain(plan: "DataclassInstance") -> dict[str, Any]:
+    """What a measurement was asked to do, as it stands in JSON."""
     return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(plan).items()}
 
 

@@ -212,7 +212,6 @@ MEASURING = """
 import signal, sys, time
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
-from pathlib import Path
 from benchmarks.ending import end_on_signals
 
 if __name__ == "__main__":
@@ -225,8 +224,7 @@ if __name__ == "__main__":
             load.result()
     finally:
         print("stopping", flush=True)
-        while not Path(sys.argv[1]).exists():
-            time.sleep(0.01)
+        assert sys.stdin.readline() == "go on\\n"
         print("stopped", flush=True)
 """
 
@@ -236,8 +234,8 @@ def _measuring(tmp_path: Path, *before: str) -> subprocess.Popen[str]:
     script.write_text(textwrap.dedent(MEASURING))
     environment = {**os.environ, "PYTHONPATH": str(OURS)}
     started = subprocess.Popen(
-        [*before, sys.executable, str(script), str(tmp_path / "go on")],
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, text=True,
+        [*before, sys.executable, str(script)],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, text=True,
     )  # fmt: skip
     assert started.stdout is not None
     assert started.stdout.readline() == "measuring\n"
@@ -250,19 +248,17 @@ def test_whoever_ends_it_by_a_signal_has_the_servers_stopped_at_once(tmp_path, n
     measuring.send_signal(number)
     assert measuring.stdout.readline() == "stopping\n"
     measuring.send_signal(signal.SIGTERM)  # impatience does not leave half of it
-    (tmp_path / "go on").touch()
-    said, _ = measuring.communicate(timeout=30)
+    said, _ = measuring.communicate("go on\n", timeout=30)
     assert said == "stopped\n"
     assert measuring.returncode == 128 + number
     assert time.monotonic() - begun < 30
 
 
 def test_nohup_keeps_it_going(tmp_path):
-    (tmp_path / "go on").touch()
     measuring = _measuring(tmp_path, "nohup")
     measuring.send_signal(signal.SIGHUP)
     measuring.terminate()  # after it: whoever heeds the first has another exit code
-    assert measuring.communicate(timeout=30)[0] == "stopping\nstopped\n"
+    assert measuring.communicate("go on\n", timeout=30)[0] == "stopping\nstopped\n"
     assert measuring.returncode == 128 + signal.SIGTERM
 
 

@@ -272,15 +272,18 @@ def test_an_encrypted_key_stops_the_start(network: Network) -> None:
     assert "protected by a passphrase" in unusable(network)
 
 
-@pytest.mark.parametrize("garbage", [b"", b"hello", b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"])
+def nothing_as(kind: bytes) -> bytes:
+    """Three zeros in PEM form, under the name of a key or a certificate."""
+    return b"-----BEGIN %b-----\nAAAA\n-----END %b-----\n" % (kind, kind)
+
+
+@pytest.mark.parametrize("garbage", [b"", b"hello", nothing_as(b"PRIVATE KEY")])
 def test_a_key_that_is_none_stops_the_start(network: Network, garbage: bytes) -> None:
     network.leaf("NORTH").key.write_bytes(garbage)
     assert "no private key in PEM form" in unusable(network)
 
 
-@pytest.mark.parametrize(
-    "garbage", [b"", b"\xff\xfe", b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"]
-)
+@pytest.mark.parametrize("garbage", [b"", b"\xff\xfe", nothing_as(b"CERTIFICATE")])
 def test_a_certificate_that_is_none_stops_the_start(network: Network, garbage: bytes) -> None:
     network.leaf("NORTH").certificate.write_bytes(garbage)
     assert "no certificate in PEM form" in unusable(network)
