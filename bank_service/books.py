@@ -146,8 +146,8 @@ class Book:
         order, evidence = instruction.order, instruction.evidence
         columns: Row = (
             instruction.transfer_id,
-            instruction.kind.name,
-            kind.name,
+            instruction.kind._name_,
+            kind._name_,
             reason,
             instruction.fingerprint,
             instruction.principal,
@@ -163,7 +163,7 @@ class Book:
             instruction.actor,
             *_evidence_columns(evidence),
         )
-        head = self._record(kind.name, columns, instruction.transfer_id, entry)
+        head = self._record(kind._name_, columns, instruction.transfer_id, entry)
         self.gathered.outcomes.append((head.record_id, *columns))
         decision = _decision(kind, reason, instruction, head, entry, order.payer_account, order.payee_bank)
         self.decisions[instruction.transfer_id] = decision
@@ -179,8 +179,8 @@ class Book:
     ) -> Decision:
         """Write how a debit ended: SETTLED, or RETURNED with its entry."""
         evidence = instruction.evidence
-        columns: Row = (instruction.transfer_id, kind.name, *_evidence_columns(evidence))
-        head = self._record(kind.name, columns, instruction.transfer_id, entry)
+        columns: Row = (instruction.transfer_id, kind._name_, *_evidence_columns(evidence))
+        head = self._record(kind._name_, columns, instruction.transfer_id, entry)
         self.gathered.conclusions.append((head.record_id, *columns))
         self.gathered.closed_debits.append(debited.head.record_id)
         decision = _decision(kind, "", instruction, head, entry, debited.account, debited.payee_bank)
@@ -260,4 +260,4 @@ def _decision(
 def _evidence_columns(evidence: Evidence | None) -> Row:
     if evidence is None:
         return (None, None, None, None)
-    return (evidence.bank, evidence.kind.name, evidence.head.record_id, evidence.head.chain_hash)
+    return (evidence.bank, evidence.kind._name_, evidence.head.record_id, evidence.head.chain_hash)

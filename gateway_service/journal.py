@@ -11,7 +11,7 @@ from itertools import islice
 from sqlalchemy import Connection
 
 from gateway_service.fencing import Fence
-from gateway_service.storage import add_transfers, find_by_keys, save_heads, save_transfers, suspend_transfer
+from gateway_service.storage import accept_transfers, find_by_keys, save_heads, save_transfers, suspend_transfer
 from gateway_service.transfer import Transfer
 from gateway_service.underway import Known, Underway
 from interbank.instructions import Head
@@ -172,5 +172,5 @@ def _accept(connection: Connection, candidates: Sequence[Transfer]) -> list[Tran
     by_key = {(c.principal, c.order.idempotency_key): c for c in reversed(candidates)}
     by_key |= find_by_keys(connection, by_key)
     found = [by_key[candidate.principal, candidate.order.idempotency_key] for candidate in candidates]
-    add_transfers(connection, [candidate for candidate, row in zip(candidates, found, strict=True) if row is candidate])
+    accept_transfers(connection, [new for new, row in zip(candidates, found, strict=True) if row is new])
     return found

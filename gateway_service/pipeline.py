@@ -17,7 +17,7 @@ from gateway_service.fencing import Fence
 from gateway_service.journal import Journal
 from gateway_service.line import Asked
 from gateway_service.storage import (
-    add_transfers,
+    adopt_transfers,
     find_by_ids,
     find_by_keys,
     list_unfinished,
@@ -279,7 +279,7 @@ def _adopt(
         if _key(debit) in taken:
             log.error("%s: its key belongs to another order here", debit.transfer_id.hex())
     adopted = [_adopted(debit, now_us) for debit in lost]
-    add_transfers(connection, [one for one, debit in zip(adopted, lost, strict=True) if _key(debit) not in taken])
+    adopt_transfers(connection, [one for one, debit in zip(adopted, lost, strict=True) if _key(debit) not in taken])
     seen = sorted((debit.debit for debit in lost), key=lambda evidence: evidence.head.record_id)
     save_heads(connection, {evidence.bank: evidence.head for evidence in seen})
     return journal, adopted

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, func, select, text, tuple_, union, update
+from sqlalchemy import Connection, Select, bindparam, select, text, tuple_, union, update
 
 from gateway_service.tables import about, banks, transfers
 from gateway_service.transfer import State, Transfer
@@ -47,7 +47,6 @@ _BY_KEYS = Lookup(
     select(*_COLUMNS).where(tuple_(transfers.c.principal, transfers.c.idempotency_key).in_(VALUES)),
 )
 _BY_IDS = Lookup(select(*_COLUMNS).where(transfers.c.transfer_id.in_(VALUES)))
-_LAST_JOURNAL_ID = Statement(select(func.coalesce(func.max(transfers.c.journal_id), 0)))
 _UNFINISHED = Statement(
     select(*_COLUMNS).where(transfers.c.finished_at.is_(None)).order_by(transfers.c.journal_id),
 )
@@ -69,12 +68,7 @@ _SAVED = (
     transfers.c.ending_chain_hash,
 )
 _SUSPEND = update(transfers).where(transfers.c.transfer_id == bindparam("id")).values(suspended=bindparam("cause"))
-_SEE_HEAD = Statement(
-    text(
-        "UPDATE banks SET head_record_id = :record_id, head_chain_hash = :chain_hash "
-        "WHERE bank = :bank AND head_record_id < :record_id"
-    )
-)
+_HEAD = (banks.c.head_record_id, banks.c.head_chain_hash)
 
 
 def find_by_keys(connection: Connection, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Transfer]:
@@ -148,12 +142,14 @@ def list_concerning(connection: Connection, bank: str, *, above: int) -> list[Tr
     return [_transfer(row) for row in connection.execute(select(*_COLUMNS).where(debited | decided | ended))]
 
 
-def add_transfers(connection: Connection, new: Sequence[Transfer]) -> None:
-    """Write accepted orders."""
-    if new:
-        ((last,),) = _LAST_JOURNAL_ID.rows(connection)
-        rows = [_row(last + number, transfer) for number, transfer in enumerate(new, start=1)]
-        insert_rows(connection, transfers, rows)
+def accept_transfers(connection: Connection, new: Sequence[Transfer]) -> None:
+    """Write accepted orders, of which no bank has been asked yet."""
+    insert_rows(connection, transfers, list(map(_accepted, new)), _ACCEPTED)
+
+
+def adopt_transfers(connection: Connection, found: Sequence[Transfer]) -> None:
+    """Write transfers that have come further than the journal knew."""
+    insert_rows(connection, transfers, [(*_accepted(t), *_evidence(t)) for t in found], (*_ACCEPTED, *_EVIDENCE))
 
 
 def save_transfers(connection: Connection, changed: Sequence[Transfer]) -> None:
@@ -172,8 +168,8 @@ def suspend_transfer(connection: Connection, transfer_id: bytes, cause: str) -> 
 
 def save_heads(connection: Connection, heads: dict[str, Head]) -> None:
     """Remember the highest position seen of each bank."""
-    for bank, head in heads.items():
-        _SEE_HEAD.rows(connection, bank=bank, record_id=head.record_id, chain_hash=head.chain_hash)
+    rows = [(bank, head.record_id, head.chain_hash) for bank, head in heads.items()]
+    update_rows(connection, banks.c.bank, _HEAD, rows, only_if="head_record_id < given.head_record_id")
 
 
 def known_heads(connection: Connection) -> dict[str, Head]:
@@ -216,13 +212,37 @@ def _transfer(row: Sequence[Any]) -> Transfer:
     )
 
 
-def _row(journal_id: int, transfer: Transfer) -> tuple[Any, ...]:
-    """A whole row, in the order of the table's columns."""
-    order, (_, _, _, access, *evidence) = transfer.order, _changes(transfer)
+_ACCEPTED = (
+    "transfer_id",
+    "state",
+    "reason",
+    "fingerprint",
+    "principal",
+    "idempotency_key",
+    "payer_bank",
+    "payer_account",
+    "payee_bank",
+    "payee_account",
+    "payee_name",
+    "amount",
+    "currency",
+    "reference",
+    "access",
+    "actor",
+    "patient",
+    "accepted_at",
+    "suspended",
+)
+"""The columns of an order of which no bank has been asked: the database numbers it, and what is empty is not written
+out, because to bind nothing takes the driver longer than to bind a value."""
+
+
+def _accepted(transfer: Transfer) -> tuple[Any, ...]:
+    """The columns of `_ACCEPTED`, in that order."""
+    order = transfer.order
     return (
-        journal_id,
         transfer.transfer_id,
-        transfer.state.value,
+        transfer.state._name_,
         transfer.reason,
         transfer.fingerprint,
         transfer.principal,
@@ -235,30 +255,47 @@ def _row(journal_id: int, transfer: Transfer) -> tuple[Any, ...]:
         order.minor_units,
         order.currency,
         order.reference,
-        access,
+        transfer.access,
         transfer.actor,
         int(transfer.patient),
         transfer.accepted_at,
-        transfer.finished_at,
-        *evidence,
         transfer.suspended,
     )
 
 
 def _changes(transfer: Transfer) -> tuple[Any, ...]:
     """The columns of `_SAVED`, in that order."""
-    debit, credit, ending = transfer.debit, transfer.credit, transfer.ending
     return (
-        transfer.state.value,
+        transfer.state._name_,
         transfer.reason,
         transfer.finished_at,
         b"" if transfer.final else transfer.access,  # nobody is asked any more, so nobody need keep it
+        *_evidence(transfer),
+    )
+
+
+_EVIDENCE = (
+    "debit_record_id",
+    "debit_chain_hash",
+    "credit_outcome",
+    "credit_record_id",
+    "credit_chain_hash",
+    "ending_outcome",
+    "ending_record_id",
+    "ending_chain_hash",
+)
+
+
+def _evidence(transfer: Transfer) -> tuple[Any, ...]:
+    """The columns of `_EVIDENCE`, in that order."""
+    debit, credit, ending = transfer.debit, transfer.credit, transfer.ending
+    return (
         debit.head.record_id if debit else None,
         debit.head.chain_hash if debit else None,
-        credit.kind.name if credit else None,
+        credit.kind._name_ if credit else None,
         credit.head.record_id if credit else None,
         credit.head.chain_hash if credit else None,
-        ending.kind.name if ending else None,
+        ending.kind._name_ if ending else None,
         ending.head.record_id if ending else None,
         ending.head.chain_hash if ending else None,
     )

@@ -7,13 +7,16 @@ from collections.abc import Iterable, Sequence
 from typing import TextIO
 
 from interbank.clock import Clock
-from interbank.instructions import Instruction, Outcome
+from interbank.instructions import Instruction, InstructionKind, Outcome
 from interbank.money import amount_text
+from interbank.telemetry import time_of_day
+
+_KINDS = {kind: f"{kind.name:<13}" for kind in InstructionKind}
 
 
 class InstructionLog:
-    """Instructions come by the hundred, so a batch is one write. `to` is the bank that was asked, in the gateway's log;
-    `spent` is in seconds."""
+    """Instructions come by the hundred, so a batch is one write, and a payment has seven lines: they are made of what
+    is there already. `to` is the bank that was asked, in the gateway's log; `spent` is in seconds."""
 
     def __init__(self, process: str, clock: Clock, stream: TextIO | None = None) -> None:
         self._process = process
@@ -23,24 +26,24 @@ class InstructionLog:
     def write(self, lines: Iterable[str]) -> None:
         """Write these lines, all with the present time. Their text must come from fields that were checked. A log that
         takes nothing, as on a full disk, stops no payment."""
-        lead = f"{_time_of_day(self._clock.now_us())} {self._process:<14} "
+        lead = f"{time_of_day(self._clock.now_us())} {self._process:<14} "
         with contextlib.suppress(OSError):
-            self._stream.write("".join(f"{lead}{line}\n" for line in lines))
+            self._stream.write("".join([f"{lead}{line}\n" for line in lines]))
             self._stream.flush()
 
     def answered(
         self, instructions: Sequence[Instruction], outcomes: Sequence[Outcome], spent: float, *, to: str = ""
     ) -> None:
         """A batch has its outcomes."""
-        took = milliseconds(spent, len(instructions))
+        lead, took = _lead(to), milliseconds(spent, len(instructions))
         pairs = zip(instructions, outcomes, strict=True)
-        self.write([_line(to, instruction, _answer(outcome), took) for instruction, outcome in pairs])
+        self.write([_line(lead, instruction, _answer(outcome), took) for instruction, outcome in pairs])
 
     def unanswered(self, instructions: Sequence[Instruction], cause: str, spent: float, *, to: str = "") -> None:
         """Nothing is known of a batch, for a cause in words."""
-        took = milliseconds(spent, len(instructions))
+        lead, took = _lead(to), milliseconds(spent, len(instructions))
         answer = f"{cause}  unknown: ask again"
-        self.write([_line(to, instruction, answer, took) for instruction in instructions])
+        self.write([_line(lead, instruction, answer, took) for instruction in instructions])
 
 
 def milliseconds(spent: float, items: int) -> str:
@@ -48,22 +51,23 @@ def milliseconds(spent: float, items: int) -> str:
     return f"{spent * 1000:.1f} ms" + (f" for {items}" if items > 1 else "")
 
 
-def _time_of_day(now_us: int) -> str:
-    """In UTC, by integers: a date's own formatting takes longer than all else that makes a line."""
-    second, ms = divmod(now_us // 1000, 1000)
-    return f"{second // 3600 % 24:02}:{second // 60 % 60:02}:{second % 60:02}.{ms:03}"
+def _lead(to: str) -> str:
+    return f"→{to:<11} " if to else ""
 
 
-def _line(to: str, instruction: Instruction, answer: str, took: str) -> str:
+def _line(lead: str, instruction: Instruction, answer: str, took: str) -> str:
     order = instruction.order
     amount = amount_text(order.minor_units, order.currency) if order.currency else "-"  # Settle goes without its order
     return (
-        f"{f'→{to:<11} ' if to else ''}{instruction.kind.name:<13} {instruction.transfer_id.hex()[:8]}  {amount}  "
+        f"{lead}{_KINDS[instruction.kind]} {instruction.transfer_id[:4].hex()}  {amount}  "
         f"{instruction.principal or '-'}  try {instruction.attempt}  {answer}  {took}  {instruction.request_id or '-'}"
     )
 
 
 def _answer(outcome: Outcome) -> str:
-    reason = f" {outcome.reason}" if outcome.reason else ""
-    entry = f" entry {outcome.entry_id}" if outcome.entry_id else ""
-    return f"{outcome.kind.name}{reason}{entry}{' again' if outcome.replayed else ''}"
+    words = outcome.kind._name_
+    if outcome.reason:
+        words += f" {outcome.reason}"
+    if outcome.entry_id:
+        words += f" entry {outcome.entry_id}"
+    return f"{words} again" if outcome.replayed else words

@@ -1,4 +1,8 @@
-"""What gateway and bank say to each other: instructions one way, outcomes the other. No input or output."""
+"""What gateway and bank say to each other: instructions one way, outcomes the other. No input or output.
+
+Where a payment comes by, kinds are asked for `_name_`, which is the same as `name`: that one is found by a descriptor
+of Enum's, written in Python, at five times the price.
+"""
 
 import enum
 

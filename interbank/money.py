@@ -11,6 +11,9 @@ MAX_MINOR_UNITS = 10**15 - 1
 
 _DECIMAL = re.compile(r"(-?)([0-9]+)(?:\.([0-9]+))?", re.ASCII)
 
+_WRITTEN = {2: "%d.%02d", 3: "%d.%03d"}
+"""Whole units and the rest, by decimals."""
+
 _GROUPED = re.compile(r"-?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?", re.ASCII)
 
 
@@ -43,8 +46,8 @@ def to_decimal(minor_units: int, currency: str) -> str:
     digits = decimals(currency)
     if digits == 0:
         return str(minor_units)
-    padded = f"{abs(minor_units):0{digits + 1}d}"
-    return f"{'-' if minor_units < 0 else ''}{padded[:-digits]}.{padded[-digits:]}"
+    written = _WRITTEN[digits] % divmod(abs(minor_units), 10**digits)
+    return written if minor_units >= 0 else f"-{written}"
 
 
 def amount_text(minor_units: int, currency: str) -> str:

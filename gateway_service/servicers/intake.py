@@ -81,4 +81,4 @@ def _line(answer: Known | Refused) -> str:
         return f"-         -  not accepted {answer.reason.name}"
     transfer = answer.transfer if isinstance(answer, Underway) else answer
     amount = amount_text(transfer.order.minor_units, transfer.order.currency)
-    return f"{transfer.transfer_id.hex()[:8]}  {amount}  {transfer.state.value}"
+    return f"{transfer.transfer_id[:4].hex()}  {amount}  {transfer.state._name_}"

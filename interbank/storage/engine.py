@@ -11,6 +11,9 @@ from sqlalchemy import Connection, Engine, NullPool, create_engine, event
 from interbank.storage.sqlite import driver, prepare_connection
 from interbank.storage.statements import run
 
+_KEPT_PREPARED = 512
+"""Statements that the driver keeps prepared: those of a payment's path, for every number of rows that they come in."""
+
 
 def open_engine(path: Path, *, read_only: bool = False) -> Engine:
     """An engine on an existing SQLite file. Every transaction of a writing engine begins with BEGIN IMMEDIATE, so what
@@ -19,7 +22,7 @@ def open_engine(path: Path, *, read_only: bool = False) -> Engine:
         f"sqlite:///file:{quote(quote(str(path.absolute())))}?mode=rw&uri=true",
         module=driver(),
         poolclass=NullPool,
-        connect_args={"check_same_thread": False},
+        connect_args={"check_same_thread": False, "cached_statements": _KEPT_PREPARED},
     )
 
     @event.listens_for(engine, "connect")

@@ -2,7 +2,8 @@
 
 SQLite's driver lets go of Python's lock and takes it back at every step of a statement. One step per row, as with
 executemany, makes a writing thread queue for the lock a thousand times per batch behind a busy event loop; a statement
-of many rows is one step. Their numbers are powers of two, so that the driver finds each statement prepared.
+of many rows is one step. Their numbers are few, so that the driver finds each statement prepared: all up to eight, and
+then powers of two.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,13 +15,15 @@ from sqlalchemy import Column, Connection, Table
 
 from interbank.storage.statements import Row, run
 
-_MOST_ROWS = 256
+_MOST_ROWS, _AT_ONCE = 256, 8
 
 
-def insert_rows(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
-    """Insert whole rows, each in the order of the table's columns. Raises DBAPIError."""
+def insert_rows(connection: Connection, table: Table, rows: Sequence[Row], columns: Sequence[str] = ()) -> None:
+    """Insert rows, each in the order of these columns, the others being empty; of the whole table's, if none are named.
+    Raises DBAPIError."""
+    names = tuple(columns) or tuple(table.columns.keys())
     for chunk in _chunked(rows):
-        run(connection, _insert(table, len(chunk)), chain.from_iterable(chunk))
+        run(connection, _insert(table.name, names, len(chunk)), chain.from_iterable(chunk))
 
 
 def update_rows(
@@ -41,16 +44,18 @@ def delete_rows(connection: Connection, key: Column[Any], values: Sequence[Any])
 
 def _chunked(rows: Sequence[Any]) -> Iterator[Sequence[Any]]:
     start, size = 0, _MOST_ROWS
-    while start < len(rows):
-        while size > len(rows) - start:
+    while (rest := len(rows) - start) > _AT_ONCE:
+        while size > rest:
             size >>= 1
         yield rows[start : start + size]
         start += size
+    if rest:
+        yield rows[start:]
 
 
 @cache
-def _insert(table: Table, rows: int) -> str:
-    return f"INSERT INTO {table.name} ({_names(table.columns.values())}) VALUES {_places(len(table.columns), rows)}"
+def _insert(table: str, columns: tuple[str, ...], rows: int) -> str:
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES {_places(len(columns), rows)}"
 
 
 @cache
