@@ -1,6 +1,8 @@
 """Passwords, hashed with bcrypt in a small pool of threads, so that logins cannot starve payments."""
 
 import asyncio
+import os
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol, TypeVar
@@ -18,6 +20,9 @@ MAX_BYTES = 72
 """bcrypt reads no more; longer passwords are refused when they are set and never match."""
 
 _MAX_WAITING = 64
+
+_NICE = 10
+"""By how much a thread that hashes is nicer than others: whoever pays goes first, and a login takes what is left."""
 
 
 class Passwords(Protocol):
@@ -37,7 +42,7 @@ class BcryptPasswords:
 
     def __init__(self, *, cost: int = COST, threads: int = 2) -> None:
         self._cost = cost
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="bcrypt")
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="bcrypt", initializer=_after_payments)
         self._waiting = 0
         # A hash of this cost that no password has: comparing with it takes as long as with a real one.
         self._nobody = b"$2b$%02d$%s" % (cost, b"." * 53)
@@ -71,3 +76,9 @@ class BcryptPasswords:
             return await asyncio.get_running_loop().run_in_executor(self._pool, work, *arguments)
         finally:
             self._waiting -= 1
+
+
+def _after_payments() -> None:
+    """Step back behind the threads that serve payments. Elsewhere than on Linux (nice(2)) the whole process would."""
+    if sys.platform == "linux":
+        os.nice(_NICE)
