@@ -16,7 +16,7 @@ from gateway_service.servicers.network import NetworkServicer
 from gateway_service.sessions import Sessions
 from interbank.refusals import Reason, Refused
 from interbank.rpc.channel import open_peer_channel
-from interbank.rpc.interceptor import Door
+from interbank.rpc.interceptor import Door, peer_address
 from interbank.rpc.server import CUSTOMER_MESSAGE_BYTES, SUBMIT_MESSAGE_BYTES, Health, bind, build_server, stop
 from interbank.surroundings import Surroundings
 from protos.v1 import gateway_pb2_grpc, network_pb2_grpc
@@ -58,7 +58,7 @@ class GatewayServer:
             idle_limit_days=idle_limit_days,
             members=members,
         )
-        door = Door(around.clock, around.entropy, max_bytes=_max_bytes, inspect=require_few_orders)
+        door = Door(around.clock, around.entropy, max_bytes=_max_bytes, inspect=require_few_orders, caller=peer_address)
         self._customers = build_server([door, *inside], max_message_bytes=SUBMIT_MESSAGE_BYTES, read_ahead=False)
         self._add_customer_services()
         banks_door = Door(around.clock, around.entropy)

@@ -51,7 +51,8 @@ class Submission:
         """For each order the transfer that it became or was before, or why it was not accepted."""
         now = self._clock.now_us()
         candidates = [_candidate(orderer, order, now, patient=patient) for order in orders]
-        refusals: list[Refused | None] = [self._refusal(orderer, order) for order in orders]
+        banks = _Banks(self._directory, self._pipeline)
+        refusals = [self._refusal(orderer, order, banks) for order in orders]
         await self._check_payees(orders, refusals)
         passed = [c for c, refused in zip(candidates, refusals, strict=True) if refused is None]
         accepted = iter(await self._accept(passed))
@@ -66,14 +67,15 @@ class Submission:
         except Refused as refused:
             return [refused] * len(candidates)  # none of them, unless one was accepted before
 
-    def _refusal(self, orderer: Orderer, order: Order) -> Refused | None:
+    def _refusal(self, orderer: Orderer, order: Order, banks: "_Banks") -> Refused | None:
         try:
             check_order(order)
             self._check_payer(orderer, order)
-            self._check_banks(order)
         except Refused as refused:
             return refused
-        return None
+        return banks.refusal(order.payer_bank, "payer", order.currency) or banks.refusal(
+            order.payee_bank, "payee", order.currency
+        )
 
     def _check_payer(self, orderer: Orderer, order: Order) -> None:
         """Another customer's account is refused in the same words as one that does not exist."""
@@ -98,19 +100,6 @@ class Submission:
                 field="payer_account",
                 hint="interbank accounts",
             )
-
-    def _check_banks(self, order: Order) -> None:
-        for bank, side in ((order.payer_bank, "payer"), (order.payee_bank, "payee")):
-            link = self._directory.link(bank, f"{side}_bank")
-            currency = self._directory.currency(bank)
-            if currency != order.currency:
-                raise Refused(Reason.CURRENCY_MISMATCH, f"{bank} keeps accounts in {currency}, not {order.currency}",
-                              field="currency")  # fmt: skip
-            if not connected(link):
-                reason = Reason.PAYEE_BANK_UNAVAILABLE if side == "payee" else Reason.PAYER_BANK_UNAVAILABLE
-                raise Refused(reason, f"{bank} is not connected: {link.cause or 'connection lost'}",
-                              field=f"{side}_bank", hint="interbank banks", retry_after_ms=2000)  # fmt: skip
-            self._pipeline.require_room(bank, f"{side}_bank")
 
     async def _check_payees(self, orders: Sequence[Order], refusals: list[Refused | None]) -> None:
         positions = [position for position, refused in enumerate(refusals) if refused is None]
@@ -174,6 +163,39 @@ class Submission:
             accepted = await self._accept([candidate for _, candidate in known])
             for (position, _), became in zip(known, accepted, strict=True):
                 answers[position] = became
+
+
+class _Banks:
+    """Whether banks take part now, looked at once for all orders of a request."""
+
+    def __init__(self, directory: Directory, pipeline: Pipeline) -> None:
+        self._directory = directory
+        self._pipeline = pipeline
+        self._refusals: dict[tuple[str, str, str], Refused | None] = {}
+
+    def refusal(self, bank: str, side: str, currency: str) -> Refused | None:
+        """Why no order of now may have this bank as its payer's or payee's, in this currency; or None."""
+        asked = (bank, side, currency)
+        if asked not in self._refusals:
+            try:
+                self._check(*asked)
+            except Refused as refused:
+                self._refusals[asked] = refused
+            else:
+                self._refusals[asked] = None
+        return self._refusals[asked]
+
+    def _check(self, bank: str, side: str, currency: str) -> None:
+        link = self._directory.link(bank, f"{side}_bank")
+        kept = self._directory.currency(bank)
+        if kept != currency:
+            raise Refused(Reason.CURRENCY_MISMATCH, f"{bank} keeps accounts in {kept}, not {currency}",
+                          field="currency")  # fmt: skip
+        if not connected(link):
+            reason = Reason.PAYEE_BANK_UNAVAILABLE if side == "payee" else Reason.PAYER_BANK_UNAVAILABLE
+            raise Refused(reason, f"{bank} is not connected: {link.cause or 'connection lost'}",
+                          field=f"{side}_bank", hint="interbank banks", retry_after_ms=2000)  # fmt: skip
+        self._pipeline.require_room(bank, f"{side}_bank")
 
 
 def _not_for_good(answer: Known | Refused, why: Refused) -> Known | Refused:

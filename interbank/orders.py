@@ -57,7 +57,7 @@ def fingerprint(order: Order, purpose: Purpose = Purpose.TRANSFER) -> bytes:
     return hashlib.sha256(
         canonical(
             "interbank/order/v1",
-            purpose.value,
+            purpose._value_,
             order.payer_bank,
             order.payer_account,
             order.payee_bank,

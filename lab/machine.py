@@ -5,6 +5,7 @@ import platform
 import shutil
 import subprocess
 import sys
+import sysconfig
 from importlib.metadata import version
 from pathlib import Path
 
@@ -20,6 +21,7 @@ def describe_machine(filesystem: str) -> dict[str, str | int | float]:
         "kernel": platform.release(),
         "filesystem": filesystem,
         "python": platform.python_version(),
+        "python_optimised": python_is_optimised(),
         "sqlite": driver().sqlite_version,
         "grpcio": version("grpcio"),
         "protobuf": version("protobuf"),
@@ -36,6 +38,11 @@ def commit() -> str:
     if not head:
         return "unknown"
     return head + ("+" if _git(git, "status", "--porcelain", "--untracked-files=no") else "")
+
+
+def python_is_optimised() -> bool:
+    """Whether this Python was built as it is to be for use (--enable-optimizations), as those of distributions are."""
+    return "--enable-optimizations" in (sysconfig.get_config_var("CONFIG_ARGS") or "")
 
 
 def supported() -> bool:
