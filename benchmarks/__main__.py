@@ -23,7 +23,7 @@ from benchmarks.plan import FULL, QUICK, Plan
 from benchmarks.report import document, goal_table, guard_table, remarks, table
 from benchmarks.runs import measure
 from interbank.refusals import Refused
-from lab.machine import commit, describe_machine, python_is_optimised, supported
+from lab.machine import commit, describe_machine, supported
 
 LATEST = Path(__file__).parent / "latest.json"
 CHART = Path(__file__).parent.parent / "docs" / "benchmarks.svg"
@@ -112,7 +112,7 @@ def _show(results: Results, filesystem: str) -> None:
     console = _console()
     console.print(table(results))
     console.print(goal_table(results))
-    for remark in remarks(results, filesystem=filesystem, python_optimised=python_is_optimised()):
+    for remark in remarks(results, filesystem=filesystem):
         console.print(remark)
 
 

@@ -42,8 +42,8 @@ class Kept:
         write_whole(self.chart, picture)
 
 
-def ask_for_places(parser: argparse.ArgumentParser, kept: Kept) -> None:
-    """The options of every measurement: `directory` and `output`."""
+def ask_for_directory(parser: argparse.ArgumentParser) -> None:
+    """The option of every measurement: `directory`."""
     parser.add_argument(
         "--directory",
         type=Path,
@@ -51,6 +51,11 @@ def ask_for_places(parser: argparse.ArgumentParser, kept: Kept) -> None:
         metavar="DIR",
         help="on the disk to measure; by default /var/tmp",
     )
+
+
+def ask_for_places(parser: argparse.ArgumentParser, kept: Kept) -> None:
+    """The options of a measurement that is kept: `directory` and `output`."""
+    ask_for_directory(parser)
     parser.add_argument(
         "--output",
         type=Path,

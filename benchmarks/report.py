@@ -96,7 +96,7 @@ def plain(plan: "DataclassInstance") -> dict[str, Any]:
     return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(plan).items()}
 
 
-def remarks(results: Results, *, filesystem: str, python_optimised: bool) -> Iterator[str]:
+def remarks(results: Results, *, filesystem: str) -> Iterator[str]:
     """What whoever reads the figures must know."""
     audited = f", {results.records_audited:,} records audited" if results.records_audited else ""
     yield f"books: {results.payments_checked:,} payments are right{audited}"
@@ -106,8 +106,6 @@ def remarks(results: Results, *, filesystem: str, python_optimised: bool) -> Ite
     busiest = max(run.elsewhere_percent for runs in results.runs.values() for run in runs)
     if busiest > _BUSY_PERCENT:
         yield f"something else used up to {busiest:.0f} % of this computer: alone, it is faster"
-    if not python_optimised:
-        yield "this Python was built without --enable-optimizations: a distribution's own is faster by a tenth"
     if filesystem in IN_MEMORY:
         yield "the files were in memory, where a sync costs nothing: name a directory on a disk with --directory"
 

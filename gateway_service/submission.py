@@ -38,6 +38,38 @@ def bank_by_operator(bank: str, operator: str) -> Orderer:
     return Orderer(bank_principal(bank), {}, bank, operator)
 
 
+class _Banks:
+    """Whether banks take part now, looked at once for all orders of a request."""
+
+    def __init__(self, directory: Directory, pipeline: Pipeline) -> None:
+        self._directory = directory
+        self._pipeline = pipeline
+        self._refusals: dict[tuple[str, str, str], Refused | None] = {}
+
+    def refusal(self, bank: str, field: str, currency: str) -> Refused | None:
+        """Why no order of now may have this bank in this field, in this currency; or None."""
+        asked = (bank, field, currency)
+        if asked not in self._refusals:
+            self._refusals[asked] = None
+            try:
+                self._check(*asked)
+            except Refused as refused:
+                self._refusals[asked] = refused.with_traceback(None)  # whose frames hold all of this
+        return self._refusals[asked]
+
+    def _check(self, bank: str, field: str, currency: str) -> None:
+        link = self._directory.link(bank, field)
+        kept = self._directory.currency(bank)
+        if kept != currency:
+            raise Refused(Reason.CURRENCY_MISMATCH, f"{bank} keeps accounts in {kept}, not {currency}",
+                          field="currency")  # fmt: skip
+        if not connected(link):
+            reason = Reason.PAYEE_BANK_UNAVAILABLE if field == "payee_bank" else Reason.PAYER_BANK_UNAVAILABLE
+            raise Refused(reason, f"{bank} is not connected: {link.cause or 'connection lost'}",
+                          field=field, hint="interbank banks", retry_after_ms=2000)  # fmt: skip
+        self._pipeline.require_room(bank, field)
+
+
 class Submission:
     """Takes orders in."""
 
@@ -65,17 +97,17 @@ class Submission:
         try:
             return await self._pipeline.accept(candidates)
         except Refused as refused:
+            refused.with_traceback(None)  # whose frames hold the candidates
             return [refused] * len(candidates)  # none of them, unless one was accepted before
 
-    def _refusal(self, orderer: Orderer, order: Order, banks: "_Banks") -> Refused | None:
+    def _refusal(self, orderer: Orderer, order: Order, banks: _Banks) -> Refused | None:
         try:
             check_order(order)
             self._check_payer(orderer, order)
         except Refused as refused:
-            return refused
-        return banks.refusal(order.payer_bank, "payer", order.currency) or banks.refusal(
-            order.payee_bank, "payee", order.currency
-        )
+            return refused.with_traceback(None)  # whose frames hold the request
+        payer = banks.refusal(order.payer_bank, "payer_bank", order.currency)
+        return payer or banks.refusal(order.payee_bank, "payee_bank", order.currency)
 
     def _check_payer(self, orderer: Orderer, order: Order) -> None:
         """Another customer's account is refused in the same words as one that does not exist."""
@@ -163,39 +195,6 @@ class Submission:
             accepted = await self._accept([candidate for _, candidate in known])
             for (position, _), became in zip(known, accepted, strict=True):
                 answers[position] = became
-
-
-class _Banks:
-    """Whether banks take part now, looked at once for all orders of a request."""
-
-    def __init__(self, directory: Directory, pipeline: Pipeline) -> None:
-        self._directory = directory
-        self._pipeline = pipeline
-        self._refusals: dict[tuple[str, str, str], Refused | None] = {}
-
-    def refusal(self, bank: str, side: str, currency: str) -> Refused | None:
-        """Why no order of now may have this bank as its payer's or payee's, in this currency; or None."""
-        asked = (bank, side, currency)
-        if asked not in self._refusals:
-            try:
-                self._check(*asked)
-            except Refused as refused:
-                self._refusals[asked] = refused
-            else:
-                self._refusals[asked] = None
-        return self._refusals[asked]
-
-    def _check(self, bank: str, side: str, currency: str) -> None:
-        link = self._directory.link(bank, f"{side}_bank")
-        kept = self._directory.currency(bank)
-        if kept != currency:
-            raise Refused(Reason.CURRENCY_MISMATCH, f"{bank} keeps accounts in {kept}, not {currency}",
-                          field="currency")  # fmt: skip
-        if not connected(link):
-            reason = Reason.PAYEE_BANK_UNAVAILABLE if side == "payee" else Reason.PAYER_BANK_UNAVAILABLE
-            raise Refused(reason, f"{bank} is not connected: {link.cause or 'connection lost'}",
-                          field=f"{side}_bank", hint="interbank banks", retry_after_ms=2000)  # fmt: skip
-        self._pipeline.require_room(bank, f"{side}_bank")
 
 
 def _not_for_good(answer: Known | Refused, why: Refused) -> Known | Refused:

@@ -5,7 +5,6 @@ import platform
 import shutil
 import subprocess
 import sys
-import sysconfig
 from importlib.metadata import version
 from pathlib import Path
 
@@ -21,7 +20,7 @@ def describe_machine(filesystem: str) -> dict[str, str | int | float]:
         "kernel": platform.release(),
         "filesystem": filesystem,
         "python": platform.python_version(),
-        "python_optimised": python_is_optimised(),
+        "python_build": " ".join(platform.python_build()),
         "sqlite": driver().sqlite_version,
         "grpcio": version("grpcio"),
         "protobuf": version("protobuf"),
@@ -29,20 +28,16 @@ def describe_machine(filesystem: str) -> dict[str, str | int | float]:
     }
 
 
-def commit() -> str:
-    """The commit that was measured, with a "+" where files were changed since; "unknown" outside a clone."""
+def commit(checkout: Path = Path(__file__).parents[1]) -> str:
+    """The commit of a checkout, by default of this one, with a "+" where files were changed since; "unknown" outside a
+    clone."""
     git = shutil.which("git")
     if git is None:
         return "unknown"
-    head = _git(git, "rev-parse", "--short=12", "HEAD")
+    head = _git(git, checkout, "rev-parse", "--short=12", "HEAD")
     if not head:
         return "unknown"
-    return head + ("+" if _git(git, "status", "--porcelain", "--untracked-files=no") else "")
-
-
-def python_is_optimised() -> bool:
-    """Whether this Python was built as it is to be for use (--enable-optimizations), as those of distributions are."""
-    return "--enable-optimizations" in (sysconfig.get_config_var("CONFIG_ARGS") or "")
+    return head + ("+" if _git(git, checkout, "status", "--porcelain", "--untracked-files=no") else "")
 
 
 def supported() -> bool:
@@ -50,9 +45,9 @@ def supported() -> bool:
     return sys.platform == "linux"
 
 
-def _git(git: str, *words: str) -> str:
+def _git(git: str, checkout: Path, *words: str) -> str:
     done = subprocess.run(  # noqa: S603 (the command is put together by us)
-        [git, *words], cwd=Path(__file__).parent, capture_output=True, text=True, check=False
+        [git, *words], cwd=checkout, capture_output=True, text=True, check=False
     )
     return done.stdout.strip() if done.returncode == 0 else ""
 

@@ -8,12 +8,15 @@ from rich.table import Table
 from benchmarks.figures import Figure, Run
 from benchmarks.report import number
 
+Runs = Mapping[str, Mapping[str, Sequence[Run]]]
+"""By workload, then by checkout ("there" and "here"); of one workload each has as many."""
+
 _FIGURES = {"per_second": "payments/s", "cpu_us": "µs of processor each", "p50_ms": "p50 ms", "p99_ms": "p99 ms"}
 
 
-def table(runs: Mapping[str, Mapping[str, Sequence[Run]]]) -> Table:
-    """By workload: medians of there and here, and the median of the ratios of each turn, here over there."""
-    shown = Table(box=box.SIMPLE_HEAD, title="here / there", show_edge=False)
+def table(runs: Runs, *, title: str) -> Table:
+    """By workload: the medians of both, and the median of the ratios of each turn, here over there."""
+    shown = Table(box=box.SIMPLE_HEAD, title=title, show_edge=False)
     for heading in ("", "", "there", "here", "here / there"):
         shown.add_column(heading, justify="right" if heading else "left")
     for workload, found in runs.items():
