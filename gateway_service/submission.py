@@ -12,7 +12,7 @@ from gateway_service.transfer import Transfer
 from gateway_service.underway import Known
 from interbank.clock import Clock
 from interbank.orders import Order, bank_principal, check_order, fingerprint, transfer_id, user_principal
-from interbank.refusals import Kind, Reason, Refused
+from interbank.refusals import Kind, Reason, Refused, without_past
 from interbank.storage.database import Database
 from interbank.telemetry import request_id
 from protos.v1 import bank_pb2
@@ -38,7 +38,7 @@ def bank_by_operator(bank: str, operator: str) -> Orderer:
     return Orderer(bank_principal(bank), {}, bank, operator)
 
 
-class _Banks:
+class Banks:
     """Whether banks take part now, looked at once for all orders of a request."""
 
     def __init__(self, directory: Directory, pipeline: Pipeline) -> None:
@@ -54,7 +54,7 @@ class _Banks:
             try:
                 self._check(*asked)
             except Refused as refused:
-                self._refusals[asked] = refused.with_traceback(None)  # whose frames hold all of this
+                self._refusals[asked] = without_past(refused)
         return self._refusals[asked]
 
     def _check(self, bank: str, field: str, currency: str) -> None:
@@ -83,7 +83,7 @@ class Submission:
         """For each order the transfer that it became or was before, or why it was not accepted."""
         now = self._clock.now_us()
         candidates = [_candidate(orderer, order, now, patient=patient) for order in orders]
-        banks = _Banks(self._directory, self._pipeline)
+        banks = Banks(self._directory, self._pipeline)
         refusals = [self._refusal(orderer, order, banks) for order in orders]
         await self._check_payees(orders, refusals)
         passed = [c for c, refused in zip(candidates, refusals, strict=True) if refused is None]
@@ -97,15 +97,14 @@ class Submission:
         try:
             return await self._pipeline.accept(candidates)
         except Refused as refused:
-            refused.with_traceback(None)  # whose frames hold the candidates
-            return [refused] * len(candidates)  # none of them, unless one was accepted before
+            return [without_past(refused)] * len(candidates)  # none of them, unless one was accepted before
 
-    def _refusal(self, orderer: Orderer, order: Order, banks: _Banks) -> Refused | None:
+    def _refusal(self, orderer: Orderer, order: Order, banks: Banks) -> Refused | None:
         try:
             check_order(order)
             self._check_payer(orderer, order)
         except Refused as refused:
-            return refused.with_traceback(None)  # whose frames hold the request
+            return without_past(refused)
         payer = banks.refusal(order.payer_bank, "payer_bank", order.currency)
         return payer or banks.refusal(order.payee_bank, "payee_bank", order.currency)
 

@@ -6,7 +6,7 @@ and a kind, which decides the gRPC status and the exit code.
 """
 
 import enum
-from typing import Any
+from typing import Any, TypeVar
 
 
 class Kind(enum.Enum):
@@ -174,6 +174,16 @@ class Reason(enum.Enum):
     def try_again(self) -> bool:
         """Whether the same request may succeed later without any change."""
         return self.kind in (Kind.UNAVAILABLE, Kind.BUSY, Kind.IN_PROGRESS)
+
+
+E = TypeVar("E", bound=Exception)
+
+
+def without_past(error: E) -> E:
+    """The error itself, holding nothing of what went on before it. The frames of its traceback hold requests and all
+    that was made of them; where one of them holds the error, too, they stay until the collector comes by."""
+    error.__cause__ = error.__context__ = None
+    return error.with_traceback(None)
 
 
 class Refused(Exception):

@@ -11,7 +11,7 @@ from google.protobuf.message import DecodeError
 from grpc_status import rpc_status
 
 from interbank.clock import Clock
-from interbank.refusals import Kind, Reason, Refused
+from interbank.refusals import Kind, Reason, Refused, without_past
 from interbank.rpc.status import to_status
 from interbank.telemetry import REQUEST_ID_KEY, acceptable_request_id, request_id
 
@@ -121,7 +121,7 @@ class Door(grpc.aio.ServerInterceptor):
             try:
                 return inspected(raw)
             except Refused as refused:
-                return refused.with_traceback(None)  # whose frames hold the message
+                return without_past(refused)
 
         return message_or_refusal
 
@@ -201,8 +201,7 @@ class _Call:
 
     async def refuse(self, error: Exception) -> None:
         """End the call with this error, and hold nothing of it: gRPC keeps the AbortError with the call and raises it
-        again, and frames of ours in a traceback would hold that call, its request and all that became of it, until the
-        collector comes by."""
+        again."""
         if isinstance(error, grpc.aio.AbortError):
             raise error
         refused = self._told(error)
@@ -210,15 +209,16 @@ class _Call:
         try:
             await self._context.abort_with_status(rpc_status.to_status(to_status(refused, self._id)))
         except grpc.aio.AbortError as ended:
-            ended.with_traceback(None).__context__ = None
+            without_past(ended)
 
     def _told(self, error: Exception) -> Refused:
         if not isinstance(error, Refused):
             log.error("%s %s failed", self._name, self._id, exc_info=error)
+            without_past(error)
             return Refused(Reason.INTERNAL)
         if error.reason.kind is Kind.BROKEN:
             log.error("%s %s %s", self._name, self._id, error.message)
-        return error
+        return without_past(error)
 
     def done(self, answer: str) -> None:
         if not self._method.startswith(_QUIET):

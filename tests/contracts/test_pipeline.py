@@ -1,7 +1,9 @@
 """The gateway's pipeline beside its journal, without banks: what is durable first, and what a lost journal finds."""
 
 import asyncio
+import gc
 import os
+import weakref
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -19,12 +21,14 @@ from gateway_service.pipeline import Pipeline
 from gateway_service.repair import Repair
 from gateway_service.schema import SCHEMA
 from gateway_service.storage import find_by_ids, known_heads
+from gateway_service.submission import Banks
 from gateway_service.tables import banks, currencies
 from gateway_service.transfer import State, Transfer, give_up
 from gateway_service.underway import Underway
 from interbank.instruction_log import InstructionLog
 from interbank.instructions import OutcomeKind as O
 from interbank.orders import Order, fingerprint, transfer_id
+from interbank.refusals import Reason
 from interbank.storage.database import ThreadedDatabase
 from tests.contracts.one_bank import Watch
 from tests.databases import make_database
@@ -114,3 +118,31 @@ async def test_a_debit_is_adopted_together_with_the_position_of_its_bank_that_it
         "NORTH", [OpenDebit(lost.transfer_id, lost.fingerprint, lost.order, lost.principal, proof)]
     )
     assert (await journal.read(known_heads))["NORTH"] == proof.head
+
+
+async def test_a_bank_is_looked_at_once_for_all_orders_of_a_request_and_for_each_side(
+    journal: ThreadedDatabase,
+) -> None:
+    pipeline, directory = a_pipeline(journal)
+    banks = Banks(directory, pipeline)
+    payer, again = (banks.refusal("NOWHERE", "payer_bank", "EUR") for _ in range(2))
+    payee = banks.refusal("NOWHERE", "payee_bank", "EUR")
+    assert payer is not None
+    assert payee is not None
+    assert payer is again
+    assert (payer.reason, payer.field) == (Reason.UNKNOWN_BANK, "payer_bank")
+    assert (payee.reason, payee.field) == (Reason.UNKNOWN_BANK, "payee_bank")
+
+
+async def test_what_is_refused_of_a_request_holds_none_of_it(journal: ThreadedDatabase) -> None:
+    pipeline, directory = a_pipeline(journal)
+    gc.disable()  # what is held in a circle stays
+    try:
+        banks = Banks(directory, pipeline)
+        gone = weakref.ref(banks)
+        refused = banks.refusal("NOWHERE", "payer_bank", "EUR")
+        del banks
+        assert refused is not None
+        assert gone() is None
+    finally:
+        gc.enable()

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import grpc
 import pytest
+from google.protobuf.message import DecodeError
 
 from interbank.refusals import Reason, Refused
 from interbank.rpc import interceptor
@@ -36,10 +37,19 @@ class Held:
         return self._noted(Batch())
 
     async def refuse(self) -> None:
-        batch = self.batch()
+        batch, error = self.batch(), self._noted(self._error())
         await asyncio.sleep(0)
-        assert batch is not None
-        raise self._noted(self._error())
+        assert batch is not None  # it is still held here when the error is raised
+        raise error from OSError(28, "No space left on device")
+
+    def unreadable(self, _raw: bytes) -> Batch:
+        batch = self.batch()
+        raise DecodeError(f"half of {type(batch).__name__}")
+
+    async def all_let_go(self) -> None:
+        async with asyncio.timeout(5):
+            for event in self.let_go:
+                await event.wait()
 
     def _noted(self, held: T) -> T:
         event = asyncio.Event()
@@ -50,7 +60,7 @@ class Held:
 
 @pytest.fixture
 def without_collector(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """What is held in a circle stays. pytest keeps what is logged, and with it the error: nothing is."""
+    """What is held in a circle stays. Nothing is logged, because pytest keeps that, and with it the error."""
     monkeypatch.setattr(interceptor.log, "disabled", True)
     gc.disable()
     yield
@@ -97,6 +107,15 @@ async def test_a_refused_call_holds_nothing_when_it_has_ended(
             call = getattr(channel, kind)(f"/{SERVICE}/{method}")(request_)
             assert await call.code() is status
         assert len(held.let_go) == 5 * 3  # request, what became of it, and the error
-        async with asyncio.timeout(5):
-            for event in held.let_go:
-                await event.wait()
+        await held.all_let_go()
+
+
+@pytest.mark.usefixtures("without_collector")
+async def test_a_message_that_cannot_be_read_is_not_held_when_its_call_has_ended() -> None:
+    held = Held(Fault)
+    unread = grpc.unary_unary_rpc_method_handler(lambda *_: pytest.fail("handled"), held.unreadable)
+    async with standing({"One": unread}) as address, grpc.aio.insecure_channel(address) as channel:
+        for _ in range(5):
+            assert await channel.unary_unary(f"/{SERVICE}/One")(b"").code() is grpc.StatusCode.INVALID_ARGUMENT
+        assert len(held.let_go) == 5
+        await held.all_let_go()
