@@ -58,7 +58,9 @@ class GatewayServer:
             idle_limit_days=idle_limit_days,
             members=members,
         )
-        door = Door(around.clock, around.entropy, max_bytes=_max_bytes, inspect=require_few_orders, caller=peer_address)
+        door = Door(
+            around.clock, around.entropy, max_bytes=_max_bytes, inspect=require_few_orders, name_of=peer_address
+        )
         self._customers = build_server([door, *inside], max_message_bytes=SUBMIT_MESSAGE_BYTES, read_ahead=False)
         self._add_customer_services()
         banks_door = Door(around.clock, around.entropy)

@@ -53,11 +53,7 @@ _UNFINISHED = Statement(
 _MAY_BE_LOST = Statement(select((about.c.after_loss == 1) | (about.c.epoch == 0)))
 _HEADS = Statement(select(banks.c.bank, banks.c.head_record_id, banks.c.head_chain_hash))
 
-_SAVED = (
-    transfers.c.state,
-    transfers.c.reason,
-    transfers.c.finished_at,
-    transfers.c.access,
+_EVIDENCE = (
     transfers.c.debit_record_id,
     transfers.c.debit_chain_hash,
     transfers.c.credit_outcome,
@@ -67,6 +63,31 @@ _SAVED = (
     transfers.c.ending_record_id,
     transfers.c.ending_chain_hash,
 )
+_SAVED = (transfers.c.state, transfers.c.reason, transfers.c.finished_at, transfers.c.access, *_EVIDENCE)
+_ACCEPTED = (
+    transfers.c.transfer_id,
+    transfers.c.state,
+    transfers.c.reason,
+    transfers.c.fingerprint,
+    transfers.c.principal,
+    transfers.c.idempotency_key,
+    transfers.c.payer_bank,
+    transfers.c.payer_account,
+    transfers.c.payee_bank,
+    transfers.c.payee_account,
+    transfers.c.payee_name,
+    transfers.c.amount,
+    transfers.c.currency,
+    transfers.c.reference,
+    transfers.c.access,
+    transfers.c.actor,
+    transfers.c.patient,
+    transfers.c.accepted_at,
+    transfers.c.suspended,
+)
+"""The columns of an order of which no bank has been asked: the database numbers it, and what is empty is not written
+out, because to bind nothing takes the driver longer than to bind a value."""
+
 _SUSPEND = update(transfers).where(transfers.c.transfer_id == bindparam("id")).values(suspended=bindparam("cause"))
 _HEAD = (banks.c.head_record_id, banks.c.head_chain_hash)
 
@@ -143,12 +164,12 @@ def list_concerning(connection: Connection, bank: str, *, above: int) -> list[Tr
 
 
 def accept_transfers(connection: Connection, new: Sequence[Transfer]) -> None:
-    """Write accepted orders, of which no bank has been asked yet."""
+    """Write accepted orders, of which no bank has been asked yet, each with the next journal number."""
     insert_rows(connection, transfers, list(map(_accepted, new)), _ACCEPTED)
 
 
 def adopt_transfers(connection: Connection, found: Sequence[Transfer]) -> None:
-    """Write transfers that have come further than the journal knew."""
+    """Write transfers that have come further than the journal knew, none of them final."""
     insert_rows(connection, transfers, [(*_accepted(t), *_evidence(t)) for t in found], (*_ACCEPTED, *_EVIDENCE))
 
 
@@ -212,31 +233,6 @@ def _transfer(row: Sequence[Any]) -> Transfer:
     )
 
 
-_ACCEPTED = (
-    "transfer_id",
-    "state",
-    "reason",
-    "fingerprint",
-    "principal",
-    "idempotency_key",
-    "payer_bank",
-    "payer_account",
-    "payee_bank",
-    "payee_account",
-    "payee_name",
-    "amount",
-    "currency",
-    "reference",
-    "access",
-    "actor",
-    "patient",
-    "accepted_at",
-    "suspended",
-)
-"""The columns of an order of which no bank has been asked: the database numbers it, and what is empty is not written
-out, because to bind nothing takes the driver longer than to bind a value."""
-
-
 def _accepted(transfer: Transfer) -> tuple[Any, ...]:
     """The columns of `_ACCEPTED`, in that order."""
     order = transfer.order
@@ -272,18 +268,6 @@ def _changes(transfer: Transfer) -> tuple[Any, ...]:
         b"" if transfer.final else transfer.access,  # nobody is asked any more, so nobody need keep it
         *_evidence(transfer),
     )
-
-
-_EVIDENCE = (
-    "debit_record_id",
-    "debit_chain_hash",
-    "credit_outcome",
-    "credit_record_id",
-    "credit_chain_hash",
-    "ending_outcome",
-    "ending_record_id",
-    "ending_chain_hash",
-)
 
 
 def _evidence(transfer: Transfer) -> tuple[Any, ...]:

@@ -26,7 +26,8 @@ class State(enum.Enum):
     RETURNED = "RETURNED"
     CANCELLED = "CANCELLED"
 
-    __hash__ = object.__hash__  # Enum's own is written in Python, and states are looked up at every step
+    # Enum's own is written in Python, and states are looked up at every step. So is `name`: see interbank.instructions.
+    __hash__ = object.__hash__
 
 
 FINAL = frozenset({State.COMPLETED, State.REFUSED, State.RETURNED, State.CANCELLED})

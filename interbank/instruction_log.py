@@ -35,15 +35,15 @@ class InstructionLog:
         self, instructions: Sequence[Instruction], outcomes: Sequence[Outcome], spent: float, *, to: str = ""
     ) -> None:
         """A batch has its outcomes."""
-        lead, took = _lead(to), milliseconds(spent, len(instructions))
+        asked, took = _asked(to), milliseconds(spent, len(instructions))
         pairs = zip(instructions, outcomes, strict=True)
-        self.write([_line(lead, instruction, _answer(outcome), took) for instruction, outcome in pairs])
+        self.write([_line(asked, instruction, _answer(outcome), took) for instruction, outcome in pairs])
 
     def unanswered(self, instructions: Sequence[Instruction], cause: str, spent: float, *, to: str = "") -> None:
         """Nothing is known of a batch, for a cause in words."""
-        lead, took = _lead(to), milliseconds(spent, len(instructions))
+        asked, took = _asked(to), milliseconds(spent, len(instructions))
         answer = f"{cause}  unknown: ask again"
-        self.write([_line(lead, instruction, answer, took) for instruction in instructions])
+        self.write([_line(asked, instruction, answer, took) for instruction in instructions])
 
 
 def milliseconds(spent: float, items: int) -> str:
@@ -51,15 +51,15 @@ def milliseconds(spent: float, items: int) -> str:
     return f"{spent * 1000:.1f} ms" + (f" for {items}" if items > 1 else "")
 
 
-def _lead(to: str) -> str:
+def _asked(to: str) -> str:
     return f"→{to:<11} " if to else ""
 
 
-def _line(lead: str, instruction: Instruction, answer: str, took: str) -> str:
+def _line(asked: str, instruction: Instruction, answer: str, took: str) -> str:
     order = instruction.order
     amount = amount_text(order.minor_units, order.currency) if order.currency else "-"  # Settle goes without its order
     return (
-        f"{lead}{_KINDS[instruction.kind]} {instruction.transfer_id[:4].hex()}  {amount}  "
+        f"{asked}{_KINDS[instruction.kind]} {instruction.transfer_id[:4].hex()}  {amount}  "
         f"{instruction.principal or '-'}  try {instruction.attempt}  {answer}  {took}  {instruction.request_id or '-'}"
     )
 

@@ -23,9 +23,10 @@ def one_line(text: str) -> str:
     return _UNPRINTABLE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
-def time_of_day(now_us: int) -> str:
-    """In UTC, by integers: a date's own formatting takes longer than all else that makes a line."""
-    second, ms = divmod(now_us // 1000, 1000)
+def time_of_day(at_us: int) -> str:
+    """Microseconds since 1970 as HH:MM:SS.mmm in UTC. By integers: a date's own formatting takes longer than all else
+    that makes a line."""
+    second, ms = divmod(at_us // 1000, 1000)
     return f"{second // 3600 % 24:02}:{second // 60 % 60:02}:{second % 60:02}.{ms:03}"
 
 

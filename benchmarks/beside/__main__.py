@@ -11,7 +11,7 @@ from rich.console import Console
 from benchmarks.beside.measuring import Plan, measure
 from benchmarks.beside.networks import check_compiled
 from benchmarks.beside.report import Runs, table
-from benchmarks.beside.workloads import WORKLOADS
+from benchmarks.beside.ways import WAYS
 from benchmarks.ending import end_on_signals
 from benchmarks.failures import RunFailed
 from benchmarks.places import Unusable, ask_for_directory, check_directory
@@ -35,13 +35,14 @@ def main() -> int:
         people.print(f"error: {why}\nhint: {why.hint}", markup=False)
         return 1
     end_on_signals()
+    # The commits of now: whoever works on meanwhile changes what is there, and not what is measured.
+    title = f"here ({commit(_ROOT)}) beside there ({commit(arguments.checkout)})"
     try:
         runs = _measure(arguments, people)
     except (RunFailed, Refused) as failed:
         people.print(f"error: {failed}", markup=False)
         people.print("no figures: a run that fails has no number")
         return 1
-    title = f"here ({commit(_ROOT)}) beside there ({commit(arguments.checkout)})"
     Console(width=None if sys.stdout.isatty() else 120, highlight=False).print(table(runs, title=title))
     return 0
 
@@ -52,7 +53,7 @@ def _measure(arguments: argparse.Namespace, people: Console) -> Runs:
     def say(text: str) -> None:
         people.print(f"[dim]{time.monotonic() - begun:5.0f} s[/]  {text}")
 
-    plan = Plan([WORKLOADS[name] for name in arguments.only or WORKLOADS], arguments.turns, arguments.seconds)
+    plan = Plan(tuple(arguments.only or WAYS), arguments.turns, arguments.seconds)
     with tempfile.TemporaryDirectory(prefix="interbank-beside-", dir=arguments.directory) as directory:
         return measure({"there": arguments.checkout, "here": _ROOT}, plan, Path(directory), say)
 
@@ -65,7 +66,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("checkout", type=Path, metavar="CHECKOUT", help="a clone of another commit, after make compile")
     parser.add_argument("--turns", type=_several, default=5, metavar="N", help="so many times each; by default 5")
     parser.add_argument("--seconds", type=_several, default=4, metavar="S", help="one run; by default 4")
-    parser.add_argument("--only", action="append", choices=WORKLOADS, help="this workload, and others that are named")
+    parser.add_argument("--only", action="append", choices=WAYS, help="this workload, and others that are named")
     ask_for_directory(parser)
     return parser.parse_args()
 

@@ -9,19 +9,19 @@ from pathlib import Path
 from benchmarks.audits import audited
 from benchmarks.beside.networks import network_of
 from benchmarks.beside.report import Runs
-from benchmarks.beside.workloads import Workload
+from benchmarks.beside.ways import WAYS
 from benchmarks.customers import open_customers
 from benchmarks.figures import Run
 from benchmarks.payments import Payments, Say
 from benchmarks.plan import CLIENTS, QUICK
+from benchmarks.workloads import LABELS
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is paid through each network, how many turns there are, and how many seconds a run takes, and a warm-up
-    before all of them."""
+    """Which workloads there are, how many turns, how many seconds a run takes, and a warm-up before all of them."""
 
-    workloads: Sequence[Workload]
+    workloads: Sequence[str]
     turns: int
     seconds: float
     warm_up: float = 2.0
@@ -30,15 +30,15 @@ class Plan:
 def measure(checkouts: Mapping[str, Path], plan: Plan, directory: Path, say: Say) -> Runs:
     """Pay through a network of each checkout in turn, with files in `directory`. Raises RunFailed if a run is not what
     it should be, and Refused if an account cannot be opened."""
-    runs: dict[str, dict[str, list[Run]]] = {workload.name: defaultdict(list) for workload in plan.workloads}
+    runs: dict[str, dict[str, list[Run]]] = {workload: defaultdict(list) for workload in plan.workloads}
     with _networks(checkouts, plan.warm_up, directory, say) as networks:
         for turn in range(1, plan.turns + 1):
             # Whoever goes first goes last the next time: rates fall as the files grow.
             order = list(networks.items())[:: 1 if turn % 2 else -1]
             for workload in plan.workloads:
                 for label, payments in order:
-                    name = f"{label}: {workload.name}, {turn} of {plan.turns}"
-                    runs[workload.name][label].append(workload.measure(payments, name, plan.seconds))
+                    name = f"{label}: {LABELS[workload]}, {turn} of {plan.turns}"
+                    runs[workload][label].append(WAYS[workload].measure(payments, name, plan.seconds))
     return runs
 
 

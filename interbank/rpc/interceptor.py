@@ -41,11 +41,32 @@ def keep_all(_message: Any) -> None:
     """For servers whose callers are trusted with their memory."""
 
 
+def peer_names(context: Context) -> list[str]:
+    """The DNS names in the caller's certificate; empty without one."""
+    return [name.decode(errors="replace") for name in context.auth_context().get("peer_dns", [])]
+
+
+def peer_address(context: Context) -> str:
+    """The caller's address, for servers whose callers show no certificate: to look for one takes longer than all else
+    that makes a line."""
+    return context.peer()
+
+
+def peer_name(context: Context) -> str:
+    """Who calls, for the log: the first name in his certificate, else his address."""
+    names = peer_names(context)
+    return names[0] if names else context.peer()
+
+
+NameOf = Callable[[Context], str]
+"""What the log calls a caller."""
+
+
 class Door(grpc.aio.ServerInterceptor):
     """Wraps every handler. What a handler raises leaves as a refusal with a reason, or as INTERNAL with nothing but the
     request id: no exception's text ever reaches a caller. A handler that answers a stream with a stream is a coroutine
-    that writes to its context, not a generator: so a caller who goes away ends it wherever it waits. `caller` names
-    whoever calls, for the log."""
+    that writes to its context, not a generator: so a caller who goes away ends it wherever it waits. The log
+    calls him by `name_of`."""
 
     def __init__(
         self,
@@ -55,14 +76,14 @@ class Door(grpc.aio.ServerInterceptor):
         admit: Admit = admit_all,
         max_bytes: Callable[[str], int] | None = None,
         inspect: Inspect = keep_all,
-        caller: Callable[[Context], str] | None = None,
+        name_of: NameOf = peer_name,
     ) -> None:
         self._clock = clock
         self._entropy = entropy
         self._admit = admit
         self._max_bytes = max_bytes
         self._inspect = inspect
-        self._caller = caller or peer_name
+        self._name_of = name_of
         self._wrapped: dict[str, Handler | None] = {}
 
     async def intercept_service(
@@ -98,7 +119,7 @@ class Door(grpc.aio.ServerInterceptor):
         given = next((value for key, value in context.invocation_metadata() or () if key == REQUEST_ID_KEY), "")
         identity = given if isinstance(given, str) and acceptable_request_id(given) else self._entropy(8).hex()
         request_id.set(identity)
-        return _Call(method, context, identity, self._clock, self._caller)
+        return _Call(method, context, identity, self._clock, self._name_of)
 
     def _limited(self, method: str, parse: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
         limit = self._max_bytes(method) if self._max_bytes else None
@@ -184,14 +205,12 @@ def _requiring_messages(behaviour: Callable[..., Awaitable[Any]]) -> Callable[..
 class _Call:
     """One call: its id, its time, its end."""
 
-    def __init__(
-        self, method: str, context: Context, identity: str, clock: Clock, caller: Callable[[Context], str]
-    ) -> None:
+    def __init__(self, method: str, context: Context, identity: str, clock: Clock, name_of: NameOf) -> None:
         self._method = method
         self._context = context
         self._id = identity
         self._clock = clock
-        self._caller = caller
+        self._name_of = name_of
         self._begun = clock.monotonic()
 
     def enter(self, admit: Admit, request: Any) -> None:
@@ -223,24 +242,8 @@ class _Call:
     def done(self, answer: str) -> None:
         if not self._method.startswith(_QUIET):
             elapsed = (self._clock.monotonic() - self._begun) * 1000
-            log.info("%-24s %s  %s  %s  %.1f ms", self._name, self._id, self._caller(self._context), answer, elapsed)
+            log.info("%-24s %s  %s  %s  %.1f ms", self._name, self._id, self._name_of(self._context), answer, elapsed)
 
     @property
     def _name(self) -> str:
         return self._method.rpartition("/")[2]
-
-
-def peer_names(context: Context) -> list[str]:
-    """The DNS names in the caller's certificate; empty without one."""
-    return [name.decode(errors="replace") for name in context.auth_context().get("peer_dns", [])]
-
-
-def peer_address(context: Context) -> str:
-    """Where a caller is who shows no certificate: to look for one takes longer than the rest of his line."""
-    return context.peer()
-
-
-def peer_name(context: Context) -> str:
-    """Who calls, for the log: the first name in his certificate, else his address."""
-    names = peer_names(context)
-    return names[0] if names else context.peer()

@@ -15,22 +15,26 @@ from sqlalchemy import Column, Connection, Table
 
 from interbank.storage.statements import Row, run
 
-_MOST_ROWS, _AT_ONCE = 256, 8
+_MOST_ROWS, _ANY_NUMBER_UP_TO = 256, 8
+"""Rows in one statement, and so many of which each number has a statement of its own."""
 
 
-def insert_rows(connection: Connection, table: Table, rows: Sequence[Row], columns: Sequence[str] = ()) -> None:
-    """Insert rows, each in the order of these columns, the others being empty; of the whole table's, if none are named.
-    Raises DBAPIError."""
-    names = tuple(columns) or tuple(table.columns.keys())
+def insert_rows(
+    connection: Connection, table: Table, rows: Sequence[Row], columns: Sequence[Column[Any]] | None = None
+) -> None:
+    """Insert rows, each in the order of these columns, the others left to what the database gives them; by default all
+    columns of the table. Raises DBAPIError."""
+    given = tuple(table.columns.values() if columns is None else columns)
     for chunk in _chunked(rows):
-        run(connection, _insert(table.name, names, len(chunk)), chain.from_iterable(chunk))
+        run(connection, _insert(table.name, given, len(chunk)), chain.from_iterable(chunk))
 
 
 def update_rows(
     connection: Connection, key: Column[Any], columns: Sequence[Column[Any]], rows: Sequence[Row], *, only_if: str = ""
 ) -> None:
     """Update one row of the table for each of `rows`: the value of `key`, then those of `columns`. No key twice. Rows
-    that do not meet the condition `only_if` stay as they are. Raises DBAPIError."""
+    that do not meet the condition `only_if`, which begins with a column of the table and may name one of `given`, stay
+    as they are. Raises DBAPIError."""
     for chunk in _chunked(rows):
         sql = _update(key, tuple(columns), only_if, len(chunk))
         run(connection, sql, chain.from_iterable(chunk))
@@ -44,7 +48,7 @@ def delete_rows(connection: Connection, key: Column[Any], values: Sequence[Any])
 
 def _chunked(rows: Sequence[Any]) -> Iterator[Sequence[Any]]:
     start, size = 0, _MOST_ROWS
-    while (rest := len(rows) - start) > _AT_ONCE:
+    while (rest := len(rows) - start) > _ANY_NUMBER_UP_TO:
         while size > rest:
             size >>= 1
         yield rows[start : start + size]
@@ -54,8 +58,8 @@ def _chunked(rows: Sequence[Any]) -> Iterator[Sequence[Any]]:
 
 
 @cache
-def _insert(table: str, columns: tuple[str, ...], rows: int) -> str:
-    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES {_places(len(columns), rows)}"
+def _insert(table: str, columns: tuple[Column[Any], ...], rows: int) -> str:
+    return f"INSERT INTO {table} ({_names(columns)}) VALUES {_places(len(columns), rows)}"
 
 
 @cache

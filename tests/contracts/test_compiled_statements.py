@@ -16,7 +16,7 @@ METADATA = MetaData()
 NUMBERS = Table(
     "numbers", METADATA, Column("number", Int64, primary_key=True), Column("name", Str, nullable=False)
 )  # fmt: skip
-SIZES = (0, 1, 2, 3, 7, 64, 255, 256, 257, 1023, 1024, 1025, 2500)
+SIZES = (0, 1, 2, 3, 7, 8, 9, 16, 17, 64, 255, 256, 257, 1023, 1024, 1025, 2500)
 
 
 @pytest.fixture
@@ -49,6 +49,18 @@ def test_each_row_is_inserted_found_changed_and_deleted_once(connection: Connect
     assert stored(connection) == [(n, f"m{n}") for n in range(size)]
     delete_rows(connection, NUMBERS.c.number, [*range(size)])
     assert stored(connection) == []
+
+
+def test_columns_that_are_not_named_are_given_by_the_database_in_the_order_of_the_rows(connection: Connection) -> None:
+    insert_rows(connection, NUMBERS, [(7, "seven")])
+    insert_rows(connection, NUMBERS, [(f"n{n}",) for n in range(20)], [NUMBERS.c.name])
+    assert stored(connection) == [(7, "seven"), *((8 + n, f"n{n}") for n in range(20))]
+
+
+def test_rows_that_do_not_meet_the_condition_stay_as_they_are(connection: Connection) -> None:
+    insert_rows(connection, NUMBERS, [(1, "b"), (2, "b")])
+    update_rows(connection, NUMBERS.c.number, [NUMBERS.c.name], [(1, "a"), (2, "c")], only_if="name < given.name")
+    assert stored(connection) == [(1, "b"), (2, "c")]
 
 
 def test_a_lookup_does_not_mind_values_that_come_twice(connection: Connection) -> None:

@@ -5,12 +5,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from clients.launcher.logs import follow, read_merged
+from interbank.telemetry import time_of_day
 
 
 def log(path: Path, *lines: str, changed: datetime = datetime(2026, 11, 22, 15, 0, tzinfo=UTC)) -> Path:
     path.write_text("".join(f"{line}\n" for line in lines))
     os.utime(path, (changed.timestamp(), changed.timestamp()))
     return path
+
+
+def test_a_time_of_day_is_utc_to_the_millisecond() -> None:
+    at = datetime(2026, 11, 22, 14, 3, 2, 118_999, UTC)
+    assert time_of_day(int(at.timestamp()) * 1_000_000 + at.microsecond) == "14:03:02.118"
+    assert time_of_day(0) == "00:00:00.000"
 
 
 def test_logs_are_merged_by_time(tmp_path: Path) -> None:

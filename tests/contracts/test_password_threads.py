@@ -12,7 +12,9 @@ from interbank.passwords import BcryptPasswords
 async def test_a_thread_that_hashes_steps_back_behind_payments_and_no_other_does() -> None:
     passwords = BcryptPasswords(cost=4)
     before = os.nice(0)
-    theirs = await passwords._run(lambda: os.nice(0))
-    passwords.close()
+    try:
+        theirs = await passwords._run(lambda: os.nice(0))
+    finally:
+        passwords.close()
     assert before < theirs or before == 19
     assert os.nice(0) == before

@@ -11,7 +11,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import Connection, insert
 
 from gateway_service.bank_port import OpenDebit
 from gateway_service.banks import Link
@@ -20,12 +20,13 @@ from gateway_service.fencing import Fence
 from gateway_service.pipeline import Pipeline
 from gateway_service.repair import Repair
 from gateway_service.schema import SCHEMA
-from gateway_service.storage import find_by_ids, known_heads
+from gateway_service.storage import find_by_ids, known_heads, save_heads
 from gateway_service.submission import Banks
 from gateway_service.tables import banks, currencies
 from gateway_service.transfer import State, Transfer, give_up
 from gateway_service.underway import Underway
 from interbank.instruction_log import InstructionLog
+from interbank.instructions import Head
 from interbank.instructions import OutcomeKind as O
 from interbank.orders import Order, fingerprint, transfer_id
 from interbank.refusals import Reason
@@ -120,13 +121,26 @@ async def test_a_debit_is_adopted_together_with_the_position_of_its_bank_that_it
     assert (await journal.read(known_heads))["NORTH"] == proof.head
 
 
+async def test_a_head_that_is_lower_than_the_one_in_the_journal_does_not_replace_it(journal: ThreadedDatabase) -> None:
+    def add(connection: Connection) -> None:
+        connection.execute(insert(currencies).values(currency="EUR", scale=100))
+        for bank in ("NORTH", "SOUTH"):
+            row = {"currency": "EUR", "address": "localhost:1", "joined_at": NOW}
+            connection.execute(insert(banks).values(bank=bank, head_record_id=5, head_chain_hash=b"5" * 32, **row))
+
+    await journal.write(add)
+    lower, higher = Head(4, b"4" * 32), Head(6, b"6" * 32)
+    await journal.write(lambda connection: save_heads(connection, {"NORTH": lower, "SOUTH": higher}))
+    assert await journal.read(known_heads) == {"NORTH": Head(5, b"5" * 32), "SOUTH": higher}
+
+
 async def test_a_bank_is_looked_at_once_for_all_orders_of_a_request_and_for_each_side(
     journal: ThreadedDatabase,
 ) -> None:
     pipeline, directory = a_pipeline(journal)
-    banks = Banks(directory, pipeline)
-    payer, again = (banks.refusal("NOWHERE", "payer_bank", "EUR") for _ in range(2))
-    payee = banks.refusal("NOWHERE", "payee_bank", "EUR")
+    looked_at = Banks(directory, pipeline)
+    payer, again = (looked_at.refusal("NOWHERE", "payer_bank", "EUR") for _ in range(2))
+    payee = looked_at.refusal("NOWHERE", "payee_bank", "EUR")
     assert payer is not None
     assert payee is not None
     assert payer is again
@@ -138,10 +152,10 @@ async def test_what_is_refused_of_a_request_holds_none_of_it(journal: ThreadedDa
     pipeline, directory = a_pipeline(journal)
     gc.disable()  # what is held in a circle stays
     try:
-        banks = Banks(directory, pipeline)
-        gone = weakref.ref(banks)
-        refused = banks.refusal("NOWHERE", "payer_bank", "EUR")
-        del banks
+        looked_at = Banks(directory, pipeline)
+        gone = weakref.ref(looked_at)
+        refused = looked_at.refusal("NOWHERE", "payer_bank", "EUR")
+        del looked_at
         assert refused is not None
         assert gone() is None
     finally:
