@@ -262,8 +262,8 @@ def test_nohup_keeps_it_going(tmp_path):
     assert measuring.returncode == 128 + signal.SIGTERM
 
 
-@pytest.mark.parametrize("module", ["benchmarks", "benchmarks.growth"])
-def test_both_commands_end_on_signals(module):
+@pytest.mark.parametrize("module", ["benchmarks", "benchmarks.growth", "benchmarks.beside"])
+def test_every_command_ends_on_signals(module):
     text = (OURS / module.replace(".", "/") / "__main__.py").read_text()
     assert "    end_on_signals()\n" in text
 
