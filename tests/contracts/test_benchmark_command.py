@@ -215,6 +215,8 @@ from multiprocessing import get_context
 from benchmarks.ending import end_on_signals
 
 if __name__ == "__main__":
+    if "nohup" not in sys.argv:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # whoever started the tests may have ignored it
     end_on_signals()
     try:
         with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
@@ -234,7 +236,7 @@ def _measuring(tmp_path: Path, *before: str) -> subprocess.Popen[str]:
     script.write_text(textwrap.dedent(MEASURING))
     environment = {**os.environ, "PYTHONPATH": str(OURS)}
     started = subprocess.Popen(
-        [*before, sys.executable, str(script)],
+        [*before, sys.executable, str(script), *before],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, text=True,
     )  # fmt: skip
     assert started.stdout is not None
