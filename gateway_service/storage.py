@@ -12,7 +12,7 @@ from interbank.orders import Order
 from interbank.storage.rows import insert_rows, update_rows
 from interbank.storage.statements import VALUES, Lookup, Statement
 
-_COLUMNS = (
+_ACCEPTED = (
     transfers.c.transfer_id,
     transfers.c.fingerprint,
     transfers.c.payer_bank,
@@ -31,27 +31,10 @@ _COLUMNS = (
     transfers.c.accepted_at,
     transfers.c.state,
     transfers.c.reason,
-    transfers.c.debit_record_id,
-    transfers.c.debit_chain_hash,
-    transfers.c.credit_outcome,
-    transfers.c.credit_record_id,
-    transfers.c.credit_chain_hash,
-    transfers.c.ending_outcome,
-    transfers.c.ending_record_id,
-    transfers.c.ending_chain_hash,
-    transfers.c.finished_at,
     transfers.c.suspended,
-    transfers.c.journal_id,
 )
-_BY_KEYS = Lookup(
-    select(*_COLUMNS).where(tuple_(transfers.c.principal, transfers.c.idempotency_key).in_(VALUES)),
-)
-_BY_IDS = Lookup(select(*_COLUMNS).where(transfers.c.transfer_id.in_(VALUES)))
-_UNFINISHED = Statement(
-    select(*_COLUMNS).where(transfers.c.finished_at.is_(None)).order_by(transfers.c.journal_id),
-)
-_MAY_BE_LOST = Statement(select((about.c.after_loss == 1) | (about.c.epoch == 0)))
-_HEADS = Statement(select(banks.c.bank, banks.c.head_record_id, banks.c.head_chain_hash))
+"""The columns of an order of which no bank has been asked: the database numbers it, and what is empty is not written
+out, because to bind nothing takes the driver longer than to bind a value."""
 
 _EVIDENCE = (
     transfers.c.debit_record_id,
@@ -63,30 +46,17 @@ _EVIDENCE = (
     transfers.c.ending_record_id,
     transfers.c.ending_chain_hash,
 )
+_COLUMNS = (*_ACCEPTED, *_EVIDENCE, transfers.c.finished_at, transfers.c.journal_id)
 _SAVED = (transfers.c.state, transfers.c.reason, transfers.c.finished_at, transfers.c.access, *_EVIDENCE)
-_ACCEPTED = (
-    transfers.c.transfer_id,
-    transfers.c.state,
-    transfers.c.reason,
-    transfers.c.fingerprint,
-    transfers.c.principal,
-    transfers.c.idempotency_key,
-    transfers.c.payer_bank,
-    transfers.c.payer_account,
-    transfers.c.payee_bank,
-    transfers.c.payee_account,
-    transfers.c.payee_name,
-    transfers.c.amount,
-    transfers.c.currency,
-    transfers.c.reference,
-    transfers.c.access,
-    transfers.c.actor,
-    transfers.c.patient,
-    transfers.c.accepted_at,
-    transfers.c.suspended,
+_BY_KEYS = Lookup(
+    select(*_COLUMNS).where(tuple_(transfers.c.principal, transfers.c.idempotency_key).in_(VALUES)),
 )
-"""The columns of an order of which no bank has been asked: the database numbers it, and what is empty is not written
-out, because to bind nothing takes the driver longer than to bind a value."""
+_BY_IDS = Lookup(select(*_COLUMNS).where(transfers.c.transfer_id.in_(VALUES)))
+_UNFINISHED = Statement(
+    select(*_COLUMNS).where(transfers.c.finished_at.is_(None)).order_by(transfers.c.journal_id),
+)
+_MAY_BE_LOST = Statement(select((about.c.after_loss == 1) | (about.c.epoch == 0)))
+_HEADS = Statement(select(banks.c.bank, banks.c.head_record_id, banks.c.head_chain_hash))
 
 _SUSPEND = update(transfers).where(transfers.c.transfer_id == bindparam("id")).values(suspended=bindparam("cause"))
 _HEAD = (banks.c.head_record_id, banks.c.head_chain_hash)
@@ -201,9 +171,9 @@ def known_heads(connection: Connection) -> dict[str, Head]:
 def _transfer(row: Sequence[Any]) -> Transfer:
     """A row of `_COLUMNS`."""
     transfer_id, fingerprint, *order_columns = row[:11]
-    principal, access, actor, patient, accepted_at, state, reason = row[11:18]
-    debit_record_id, debit_chain_hash, credit_outcome, credit_record_id, credit_chain_hash = row[18:23]
-    ending_outcome, ending_record_id, ending_chain_hash = row[23:26]
+    principal, access, actor, patient, accepted_at, state, reason, suspended = row[11:19]
+    debit_record_id, debit_chain_hash, credit_outcome, credit_record_id, credit_chain_hash = row[19:24]
+    ending_outcome, ending_record_id, ending_chain_hash, finished_at = row[24:28]
     order = Order(*order_columns)
     debit = credit = ending = None
     if debit_record_id is not None:
@@ -228,8 +198,8 @@ def _transfer(row: Sequence[Any]) -> Transfer:
         debit=debit,
         credit=credit,
         ending=ending,
-        finished_at=row[26],
-        suspended=row[27],
+        finished_at=finished_at,
+        suspended=suspended,
     )
 
 
@@ -238,11 +208,7 @@ def _accepted(transfer: Transfer) -> tuple[Any, ...]:
     order = transfer.order
     return (
         transfer.transfer_id,
-        transfer.state._name_,
-        transfer.reason,
         transfer.fingerprint,
-        transfer.principal,
-        order.idempotency_key,
         order.payer_bank,
         order.payer_account,
         order.payee_bank,
@@ -251,10 +217,14 @@ def _accepted(transfer: Transfer) -> tuple[Any, ...]:
         order.minor_units,
         order.currency,
         order.reference,
+        order.idempotency_key,
+        transfer.principal,
         transfer.access,
         transfer.actor,
         int(transfer.patient),
         transfer.accepted_at,
+        transfer.state._name_,
+        transfer.reason,
         transfer.suspended,
     )
 
