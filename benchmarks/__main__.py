@@ -17,13 +17,14 @@ from benchmarks.figures import Results
 from benchmarks.goals import ratios
 from benchmarks.guard import compare
 from benchmarks.last import last_ratios
+from benchmarks.people import console, progress, usable, without_figures
 from benchmarks.picture import picture
-from benchmarks.places import Kept, Unusable, ask_for_places, check_directory, check_on_disk
+from benchmarks.places import Kept, ask_for_places, check_directory, check_on_disk
 from benchmarks.plan import FULL, QUICK, Plan
 from benchmarks.report import document, goal_table, guard_table, remarks, table
 from benchmarks.runs import measure
 from interbank.refusals import Refused
-from lab.machine import commit, describe_machine, supported
+from lab.machine import commit, describe_machine
 
 LATEST = Path(__file__).parent / "latest.json"
 CHART = Path(__file__).parent.parent / "docs" / "benchmarks.svg"
@@ -36,14 +37,8 @@ Measure = Callable[[Plan, str], Results]
 def main() -> int:
     """Measure, show, remember or compare; returns the exit code."""
     arguments = _arguments()
-    people = Console(stderr=True, highlight=False, soft_wrap=True)
-    if not supported():
-        people.print("error: memory and processor time are read from /proc, so this needs Linux")
-        return 1
-    try:
-        _check_places(arguments)
-    except Unusable as why:
-        people.print(f"error: {why}\nhint: {why.hint}", markup=False)
+    people = console()
+    if not usable(people, lambda: _check_places(arguments)):
         return 1
     last = last_ratios(LATEST) if arguments.quick else {}
     if last is None:
@@ -54,17 +49,11 @@ def main() -> int:
     try:
         return _measure(arguments, last, people)
     except (RunFailed, Refused) as failed:
-        people.print(f"error: {failed}", markup=False)
-        people.print("no figures: a run that fails has no number")
-        return 1
+        return without_figures(people, failed)
 
 
 def _measure(arguments: argparse.Namespace, last: Mapping[str, float], people: Console) -> int:
-    begun = time.monotonic()
-
-    def say(text: str) -> None:
-        people.print(f"[dim]{time.monotonic() - begun:5.0f} s[/]  {text}")
-
+    say = progress(people)
     with tempfile.TemporaryDirectory(prefix="interbank-bench-", dir=arguments.directory) as directory:
 
         def measured(plan: Plan, name: str) -> Results:

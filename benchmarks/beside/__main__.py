@@ -3,7 +3,6 @@
 import argparse
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 from rich.console import Console
@@ -14,9 +13,10 @@ from benchmarks.beside.report import Runs, table
 from benchmarks.beside.ways import WAYS
 from benchmarks.ending import end_on_signals
 from benchmarks.failures import RunFailed
-from benchmarks.places import Unusable, ask_for_directory, check_directory
+from benchmarks.people import console, progress, usable, without_figures
+from benchmarks.places import ask_for_directory, check_directory
 from interbank.refusals import Refused
-from lab.machine import commit, supported
+from lab.machine import commit
 
 _ROOT = Path(__file__).parents[2]
 
@@ -24,15 +24,8 @@ _ROOT = Path(__file__).parents[2]
 def main() -> int:
     """Pay through both networks and show what came of it; returns the exit code."""
     arguments = _arguments()
-    people = Console(stderr=True, highlight=False, soft_wrap=True)
-    if not supported():
-        people.print("error: memory and processor time are read from /proc, so this needs Linux")
-        return 1
-    try:
-        check_directory(arguments.directory)
-        check_compiled(arguments.checkout, _ROOT)
-    except Unusable as why:
-        people.print(f"error: {why}\nhint: {why.hint}", markup=False)
+    people = console()
+    if not usable(people, lambda: _check_places(arguments)):
         return 1
     end_on_signals()
     # The commits of now: whoever works on meanwhile changes what is there, and not what is measured.
@@ -40,22 +33,22 @@ def main() -> int:
     try:
         runs = _measure(arguments, people)
     except (RunFailed, Refused) as failed:
-        people.print(f"error: {failed}", markup=False)
-        people.print("no figures: a run that fails has no number")
-        return 1
+        return without_figures(people, failed)
     Console(width=None if sys.stdout.isatty() else 120, highlight=False).print(table(runs, title=title))
     return 0
 
 
 def _measure(arguments: argparse.Namespace, people: Console) -> Runs:
-    begun = time.monotonic()
-
-    def say(text: str) -> None:
-        people.print(f"[dim]{time.monotonic() - begun:5.0f} s[/]  {text}")
-
     plan = Plan(tuple(arguments.only or WAYS), arguments.turns, arguments.seconds)
     with tempfile.TemporaryDirectory(prefix="interbank-beside-", dir=arguments.directory) as directory:
-        return measure({"there": arguments.checkout, "here": _ROOT}, plan, Path(directory), say)
+        checkouts = {"there": arguments.checkout, "here": _ROOT}
+        return measure(checkouts, plan, Path(directory), progress(people))
+
+
+def _check_places(arguments: argparse.Namespace) -> None:
+    """Raises Unusable."""
+    check_directory(arguments.directory)
+    check_compiled(arguments.checkout, _ROOT)
 
 
 def _arguments() -> argparse.Namespace:

@@ -17,9 +17,10 @@ from benchmarks.growth.points import Point
 from benchmarks.growth.report import document, picture, table
 from benchmarks.growth.sizes import FULL, SMALL, Sizes
 from benchmarks.payments import Say
-from benchmarks.places import Kept, Unusable, ask_for_places, check_directory, check_on_disk
+from benchmarks.people import console, progress, usable, without_figures
+from benchmarks.places import Kept, ask_for_places, check_directory, check_on_disk
 from interbank.refusals import Refused
-from lab.machine import commit, describe_machine, supported
+from lab.machine import commit, describe_machine
 
 _ROOT = Path(__file__).parents[2]
 KEPT = Kept(_ROOT / "benchmarks" / "curves.json", _ROOT / "docs" / "curves.svg")
@@ -28,28 +29,16 @@ KEPT = Kept(_ROOT / "benchmarks" / "curves.json", _ROOT / "docs" / "curves.svg")
 def main() -> int:
     """Measure every curve, show and remember them; returns the exit code."""
     arguments = _arguments()
-    people = Console(stderr=True, highlight=False, soft_wrap=True)
-    if not supported():
-        people.print("error: memory and processor time are read from /proc, so this needs Linux")
-        return 1
+    people = console()
     # What was measured with small sizes is kept only where somebody says so.
     kept = None if arguments.small and arguments.output is None else KEPT.or_else(arguments.output)
-    try:
-        check_directory(arguments.directory)
-        if kept is not None:
-            kept.check()
-        if kept is KEPT:
-            check_on_disk(arguments.directory, KEPT.figures)
-    except Unusable as why:
-        people.print(f"error: {why}\nhint: {why.hint}", markup=False)
+    if not usable(people, lambda: _check_places(arguments.directory, kept)):
         return 1
     end_on_signals()
     try:
         _measure(SMALL if arguments.small else FULL, arguments.directory, kept, people)
     except (RunFailed, Refused) as failed:
-        people.print(f"error: {failed}", markup=False)
-        people.print("no figures: a run that fails has no number")
-        return 1
+        return without_figures(people, failed)
     return 0
 
 
@@ -57,9 +46,7 @@ def _measure(sizes: Sizes, parent: Path, kept: Kept | None, people: Console) -> 
     # The commit of now: whoever works on meanwhile changes what is there, and not what is measured.
     measured_commit, begun, date = commit(), time.monotonic(), datetime.now(UTC)
 
-    def say(text: str) -> None:
-        people.print(f"[dim]{time.monotonic() - begun:5.0f} s[/]  {text}")
-
+    say = progress(people)
     with tempfile.TemporaryDirectory(prefix="interbank-curves-", dir=parent) as directory:
         machine = describe_machine(filesystem(Path(directory)))
         curves = _measured(sizes, Path(directory), say)
@@ -69,6 +56,15 @@ def _measure(sizes: Sizes, parent: Path, kept: Kept | None, people: Console) -> 
         found = document(curves, sizes, machine, commit=measured_commit, date=iso, seconds=seconds)
         title = f"Cost as the work grows, on {machine['cores']} cores, {date.date()}"
         kept.write(found, picture(curves, title=title))
+
+
+def _check_places(directory: Path, kept: Kept | None) -> None:
+    """Raises Unusable."""
+    check_directory(directory)
+    if kept is not None:
+        kept.check()
+    if kept is KEPT:
+        check_on_disk(directory, KEPT.figures)
 
 
 def _measured(sizes: Sizes, directory: Path, say: Say) -> dict[str, list[Point]]:
