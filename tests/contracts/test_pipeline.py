@@ -6,6 +6,7 @@ import os
 import weakref
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -20,7 +21,7 @@ from gateway_service.fencing import Fence
 from gateway_service.pipeline import Pipeline
 from gateway_service.repair import Repair
 from gateway_service.schema import SCHEMA
-from gateway_service.storage import find_by_ids, known_heads, save_heads
+from gateway_service.storage import accept_transfers, find_by_ids, known_heads, save_heads, save_transfers
 from gateway_service.submission import Banks
 from gateway_service.tables import banks, currencies
 from gateway_service.transfer import State, Transfer, give_up
@@ -119,6 +120,18 @@ async def test_a_debit_is_adopted_together_with_the_position_of_its_bank_that_it
         "NORTH", [OpenDebit(lost.transfer_id, lost.fingerprint, lost.order, lost.principal, proof)]
     )
     assert (await journal.read(known_heads))["NORTH"] == proof.head
+
+
+async def test_a_final_row_keeps_its_answer_whatever_is_saved_after_it(journal: ThreadedDatabase) -> None:
+    accepted = a_transfer()
+    decided = evidence("SOUTH", O.CREDITED)
+    completed = replace(accepted, state=State.COMPLETED, credit=decided, finished_at=NOW)
+    refused = replace(accepted, state=State.REFUSED, reason="INSUFFICIENT_FUNDS", finished_at=NOW + 1)
+    await journal.write(lambda connection: accept_transfers(connection, [accepted]))
+    for later in (completed, refused, accepted):
+        await journal.write(partial(save_transfers, changed=[later]))
+    found = await journal.read(lambda connection: find_by_ids(connection, [accepted.transfer_id]))
+    assert found == {accepted.transfer_id: completed}
 
 
 async def test_a_head_that_is_lower_than_the_one_in_the_journal_does_not_replace_it(journal: ThreadedDatabase) -> None:
